@@ -1,0 +1,125 @@
+// What the HTTP API needs of a node. node.ts provides it; tests provide one over a small ledger.
+import type { Certificate, Header, Receipt } from '../types/block.ts'
+import type { Genesis, Validator } from '../types/epoch.ts'
+
+/** A refused transaction: `code` is one of those INTERFACES and docs/errors.md list for submitting. */
+export interface SubmitRefusal {
+  ok: false
+  code: string
+  message: string
+  /** Known as soon as the transaction could be decoded. */
+  id?: string
+}
+export type SubmitResult = { ok: true; id: string } | SubmitRefusal
+
+export type ViewResult =
+  /** `result` is JSON text, null when the handler returned nothing. */
+  | { ok: true; result: string | null; height: number; gasUsed: number }
+  | { ok: false; code: string; message: string }
+
+/** What a dry run says the transaction would get at the next height. */
+export type SimulateResult = { ok: true; height: number; receipt: Receipt } | SubmitRefusal
+
+export interface StoredBlock {
+  header: Header
+  blockHash: string
+  /** Canonical bytes of the Batch. */
+  batch: Uint8Array
+  receipts: Receipt[]
+  certificate?: Certificate
+}
+
+/** Exact state after one block, keys `contract + '\0' + key`, values JSON text, ordered by bytes. May throw an error with code PRUNED. */
+export interface StateReader {
+  get(key: string): Promise<string | undefined>
+  scan(prefix: string, after: string | undefined, limit: number): Promise<[key: string, json: string][]>
+}
+
+export interface LedgerReader {
+  /** The height public reads answer at. */
+  certifiedHeight(): number
+  block(height: number): Promise<StoredBlock | undefined>
+  findTransaction(id: string): Promise<{ height: number; index: number; executed: boolean } | undefined>
+  transactionsBy(query: {
+    sender?: string
+    contract?: string
+    beforeHeight?: number
+    limit: number
+  }): Promise<{ id: string; height: number; index: number }[]>
+  stateAt(height: number): StateReader
+}
+
+export interface PeerView {
+  id: string
+  /** Validator name, null for an observer. */
+  validator: string | null
+  addresses: string[]
+  connected: boolean
+  /** RFC 3339. */
+  lastHeard: string | null
+  height: number | null
+  certifiedHeight: number | null
+  view: number | null
+  /** Blocks behind this node's certified height, 0 when level or ahead. */
+  lag: number | null
+}
+
+/** Exactly the document of GET /v1/status. */
+export interface StatusView {
+  network: string
+  genesisHash: string
+  node: { name: string; role: 'validator' | 'observer'; address: string | null; version: string }
+  /** Last executed height, highest certified height, and the certified block's hash and state root. */
+  height: number
+  certifiedHeight: number
+  blockHash: string
+  stateRoot: string
+  epoch: number
+  view: number
+  primary: string
+  phase: string
+  syncing: { from: number; to: number } | null
+  peers: number
+  mempool: { count: number; bytes: number }
+}
+
+export type ReadyCause = 'SYNCING' | 'NO_QUORUM' | 'STALLED' | 'DIVERGED' | 'DISK'
+export type ReadyView =
+  | { ready: true }
+  | {
+      ready: false
+      cause: ReadyCause
+      message: string
+      /** Names of validators this node does not hear from. */
+      missing: string[]
+      phase: string
+      view: number
+      height: number
+    }
+
+export interface ApiNode {
+  readonly genesis: Genesis
+  readonly genesisHash: string
+  readonly ledger: LedgerReader
+  status(): StatusView
+  ready(): ReadyView
+  peers(): PeerView[]
+  /** The set that certifies `height`, undefined above the certified height + 1. */
+  validators(height?: number): { epoch: number; validators: Validator[]; quorum: number } | undefined
+  /** Checks, verifies and admits a transaction in wire form, and passes it on. Idempotent. */
+  submit(wire: Uint8Array, client: string): Promise<SubmitResult>
+  /** Resolves true when the transaction reached that point (also as skipped for good), false at the timeout. */
+  awaitTransaction(id: string, until: 'executed' | 'certified', timeoutMs: number, signal?: AbortSignal): Promise<boolean>
+  /** The nonce the next transaction of this sender (key in hexadecimal) should have, pending ones counted. */
+  pendingNonce(sender: string): number
+  simulate(wire: Uint8Array): Promise<SimulateResult>
+  /** `args` is JSON text. Runs at the certified height. */
+  view(contract: string, method: string, args: string): Promise<ViewResult>
+  /** Resolves true when `height` is certified, false at the timeout. */
+  awaitHeight(height: number, timeoutMs: number): Promise<boolean>
+  /** Calls back for each certified height, in order; returns what ends it. */
+  onCertified(listener: (height: number) => void): () => void
+  /** Prometheus text. */
+  metrics(): Promise<string>
+}
+

@@ -1,0 +1,41 @@
+// COMMIT: q of them for one (view, sequence, digest), in any view, decide the sequence; decided sequences are executed in order.
+import type { Signed } from '../types/message.ts'
+import type { Body } from './event.ts'
+import { reportConflict } from './evidence.ts'
+import { assertInvariant } from './invariants.ts'
+import { addVote, type Context, inWindow, type Slot, slotAt, votesFor } from './state.ts'
+
+/** The batch this slot committed, when it is here. */
+function committedBody(slot: Slot): Body | undefined {
+  for (const { body } of slot.accepted.values()) if (body.digest === slot.committed?.digest) return body
+  return undefined
+}
+
+export function onCommit(context: Context, vote: Signed<'commit'>): void {
+  const { state } = context
+  const { view, seq, digest } = vote.body
+  if (!inWindow(state, seq) || view !== state.view) return
+  const slot = slotAt(state, seq)
+  const earlier = addVote(slot.commits, view, vote)
+  if (earlier !== undefined && earlier.body.digest !== digest) reportConflict(context, 'commit', earlier, vote)
+  if (votesFor(slot.commits, view, digest).length < state.quorum) return
+  assertInvariant(
+    slot.committed === undefined || slot.committed.digest === digest,
+    `two digests committed at sequence ${seq}: more validators are faulty than the network tolerates`,
+  )
+  slot.committed ??= { view, digest }
+  deliverCommitted(context)
+}
+
+/** Hands over for execution every sequence that is next in order, committed, and whose batch is here. */
+export function deliverCommitted(context: Context): void {
+  const { state, effects } = context
+  if (state.diverged) return
+  for (;;) {
+    const slot = state.slots.get(state.lastDelivered + 1)
+    const body = slot === undefined ? undefined : committedBody(slot)
+    if (slot === undefined || body === undefined) return
+    state.lastDelivered = slot.seq
+    effects.deliver.push({ type: 'execute', seq: slot.seq, body })
+  }
+}

@@ -1,0 +1,65 @@
+// The one place that signs votes. It refuses to sign two different votes for one slot, and every vote it signs for a slot is saved
+// before it leaves; asked again for the same vote it gives the saved one (as Diem's safety rules do).
+//
+// EXEC needs no record: the block it names is durable in the ledger before this is called, and names itself.
+import type { Body, BodyType, Prepared, Signed } from '../types/message.ts'
+import { signedBytes } from '../types/message.ts'
+import { assertInvariant } from './invariants.ts'
+import { type Context, domainOf, inWindow, slotAt } from './state.ts'
+
+function sign<T extends BodyType>(context: Context, type: T, body: Body<T>): Signed<T> {
+  const signer = context.state.self
+  assertInvariant(signer !== undefined && context.state.voting, `a replica without a vote was asked to sign ${type}`)
+  return { type, body, signer, signature: context.sign(signedBytes(type, body)) }
+}
+
+/** Signs the PRE-PREPARE of an own proposal. Its record is the proposal's, saved by the caller with the PREPARE for it. */
+export function signPrePrepare(context: Context, seq: number, digest: string): Signed<'pre-prepare'> {
+  const { state } = context
+  assertInvariant(!slotAt(state, seq).accepted.has(state.view), `sequence ${seq} already has a proposal in view ${state.view}`)
+  return sign(context, 'pre-prepare', { ...domainOf(state), view: state.view, seq, digest })
+}
+
+/** Signs a PREPARE, or returns the one already signed for this slot. */
+export function signPrepare(context: Context, seq: number, digest: string): Signed<'prepare'> {
+  const { state } = context
+  const saved = ownVote(context, slotAt(state, seq).prepares.get(state.view), seq, digest)
+  if (saved !== undefined) return saved
+  const vote = sign(context, 'prepare', { ...domainOf(state), view: state.view, seq, digest })
+  context.effects.save.push({ type: 'prepare', genesisHash: state.genesisHash, epoch: state.epoch.epoch, vote })
+  return vote
+}
+
+/** Signs a COMMIT on the strength of `prepared`, or returns the one already signed for this slot. */
+export function signCommit(context: Context, seq: number, prepared: Prepared): Signed<'commit'> {
+  const { state } = context
+  const saved = ownVote(context, slotAt(state, seq).commits.get(state.view), seq, prepared.digest)
+  if (saved !== undefined) return saved
+  assertInvariant(prepared.votes.length >= state.quorum, `a COMMIT for ${seq} needs ${state.quorum} PREPAREs`)
+  const vote = sign(context, 'commit', { ...domainOf(state), view: state.view, seq, digest: prepared.digest })
+  const { genesisHash, epoch } = domainOf(state)
+  context.effects.save.push({ type: 'commit', genesisHash, epoch, vote, prepared })
+  return vote
+}
+
+/** Signs an EXEC for a block that is durable in the ledger. */
+export function signExec(context: Context, height: number, blockHash: string): Signed<'exec'> {
+  assertInvariant(height <= context.state.lastExec, `block ${height} is not executed yet`)
+  return sign(context, 'exec', { ...domainOf(context.state), height, blockHash })
+}
+
+function ownVote<T extends Signed<'prepare'> | Signed<'commit'>>(
+  context: Context,
+  inView: Map<number, T> | undefined,
+  seq: number,
+  digest: string,
+): T | undefined {
+  const { state } = context
+  assertInvariant(inWindow(state, seq), `sequence ${seq} is outside the window above ${state.h}`)
+  const saved = state.self === undefined ? undefined : inView?.get(state.self)
+  assertInvariant(
+    saved === undefined || saved.body.digest === digest,
+    `a second ${saved?.type} for (${state.view}, ${seq}) would contradict the first`,
+  )
+  return saved
+}

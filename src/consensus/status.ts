@@ -1,0 +1,57 @@
+// STATUS: the only retransmission. A validator says where it is; the others send again, from memory, the signed messages it lacks.
+// Blocks it lacks it fetches itself (network/fetch.ts), each with its certificate.
+import type { Status } from '../types/message.ts'
+import type { Message } from '../types/message.ts'
+import type { Context, Slot, State } from './state.ts'
+
+/** Batches resent for one STATUS: the lowest missing ones unblock the rest, and a flood of STATUS costs little. */
+const BATCHES_RESENT_MAX = 2
+
+export function statusOf(state: State): Status {
+  const { view, active, h, lastExec } = state
+  return { epoch: state.epoch.epoch, view, active, h, lastExec }
+}
+
+/** Answers only a validator that stands still: one that moved since its last STATUS is being served by the normal case. */
+export function onStatus(context: Context, from: number, status: Status): void {
+  const { state } = context
+  const last = state.statuses.get(from)
+  state.statuses.set(from, status)
+  if (from === state.self || status.epoch !== state.epoch.epoch) return
+  if (last !== undefined && (last.h !== status.h || last.lastExec !== status.lastExec)) return
+  for (const message of missingMessages(state, status)) context.effects.send.push({ to: from, message })
+}
+
+/** A peer that reconnected starts afresh: its next STATUS is answered at once. */
+export function forgetStatus(state: State, from: number): void {
+  state.statuses.delete(from)
+}
+
+/** Own votes and accepted proposals above what the peer has, lowest sequence first. */
+function missingMessages(state: State, status: Status): Message[] {
+  const messages: Message[] = []
+  const slots = [...state.slots.values()].filter((slot) => slot.seq > status.h).sort((a, b) => a.seq - b.seq)
+  let batches = 0
+  for (const slot of slots) {
+    const exec = ownVote(state, slot.execs)
+    if (exec !== undefined) messages.push({ type: 'exec', vote: exec })
+    if (slot.seq <= status.lastExec) continue
+    const accepted = slot.accepted.get(state.view)
+    if (accepted !== undefined && batches++ < BATCHES_RESENT_MAX) messages.push({ type: 'proposal', ...accepted.proposal })
+    messages.push(...slotVotes(state, slot))
+  }
+  return messages
+}
+
+function slotVotes(state: State, slot: Slot): Message[] {
+  const prepare = ownVote(state, slot.prepares.get(state.view))
+  const commit = ownVote(state, slot.commits.get(state.view))
+  return [
+    ...(prepare === undefined ? [] : [{ type: 'prepare' as const, vote: prepare }]),
+    ...(commit === undefined ? [] : [{ type: 'commit' as const, vote: commit }]),
+  ]
+}
+
+function ownVote<T>(state: State, votes: Map<number, T> | undefined): T | undefined {
+  return state.self === undefined ? undefined : votes?.get(state.self)
+}

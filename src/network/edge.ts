@@ -1,0 +1,84 @@
+// The edge: nothing unverified passes it. Consensus frames are decoded strictly, their domain compared, and every signature in them
+// checked by the key of the validator they will count for. Cheap checks come first; a vote the core would not read costs no signature.
+import { blockHash } from '../crypto/digest.ts'
+import type { Certificate, Header } from '../types/block.ts'
+import type { EpochRecord } from '../types/epoch.ts'
+import { fromHex } from '../types/hex.ts'
+import { type AnySigned, type Message, messageCodec, signaturesOf, signedBytes } from '../types/message.ts'
+import { DecodeError, decode } from '../types/schema.ts'
+
+export interface EdgeOptions {
+  genesisHash: string
+  epoch: EpochRecord
+  validatorsHash: string
+  quorum: number
+  verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
+  isWanted: (type: 'prepare' | 'commit' | 'exec', signer: number, view: number, seq: number) => boolean
+}
+
+/** `ignored` costs its sender nothing (late, early, another epoch); `bad` is a fault only a broken or lying peer commits. */
+export type EdgeVerdict = { ok: true; message: Message } | { ok: false; fault: 'ignored' | 'bad'; reason: string }
+
+export interface Edge {
+  checkFrame(frame: Uint8Array): EdgeVerdict
+  /** Why a certificate does not vouch for this header, or undefined when it does: q distinct validators signed its hash. */
+  certificateFault(header: Header, certificate: Certificate): string | undefined
+}
+
+const ignored = (reason: string): EdgeVerdict => ({ ok: false, fault: 'ignored', reason })
+const bad = (reason: string): EdgeVerdict => ({ ok: false, fault: 'bad', reason })
+
+export function createEdge(options: EdgeOptions): Edge {
+  const keys = options.epoch.validators.map((validator) => fromHex(validator.key))
+
+  function isSigned(signed: AnySigned): boolean {
+    const key = keys[signed.signer]
+    return key !== undefined && options.verify(key, signedBytes(signed.type, signed.body), signed.signature)
+  }
+
+  function checkFrame(frame: Uint8Array): EdgeVerdict {
+    let message: Message
+    try {
+      message = decode(messageCodec, frame)
+    } catch (error) {
+      if (error instanceof DecodeError) return bad(`malformed consensus frame: ${error.message}`)
+      throw error
+    }
+    if (!isWanted(message)) return ignored('not wanted now')
+    for (const signed of signaturesOf(message)) {
+      const { genesisHash, epoch, validatorsHash } = signed.body
+      if (genesisHash !== options.genesisHash) return bad(`${signed.type} of another network`)
+      if (epoch !== options.epoch.epoch || validatorsHash !== options.validatorsHash) return ignored('of another epoch')
+    }
+    const forged = signaturesOf(message).find((signed) => !isSigned(signed))
+    return forged === undefined
+      ? { ok: true, message }
+      : bad(`${forged.type} with a wrong signature of validator ${forged.signer}`)
+  }
+
+  function isWanted(message: Message): boolean {
+    if (message.type === 'prepare' || message.type === 'commit') {
+      const { signer, body } = message.vote
+      return options.isWanted(message.type, signer, body.view, body.seq)
+    }
+    if (message.type === 'exec') return options.isWanted('exec', message.vote.signer, 0, message.vote.body.height)
+    return true
+  }
+
+  function certificateFault(header: Header, certificate: Certificate): string | undefined {
+    const hash = blockHash(header)
+    if (certificate.blockHash !== hash || certificate.height !== header.height)
+      return 'the certificate is for another block'
+    const signers = new Set(certificate.signatures.map(({ signer }) => signer))
+    if (signers.size !== certificate.signatures.length) return 'a validator signed twice'
+    if (signers.size < options.quorum) return `expected ${options.quorum} signatures, got ${signers.size}`
+    const { genesisHash, validatorsHash } = options
+    const body = { genesisHash, epoch: options.epoch.epoch, validatorsHash, height: header.height, blockHash: hash }
+    for (const { signer, signature } of certificate.signatures) {
+      if (!isSigned({ type: 'exec', body, signer, signature })) return `the signature of validator ${signer} is wrong`
+    }
+    return undefined
+  }
+
+  return { checkFrame, certificateFault }
+}

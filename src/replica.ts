@@ -1,0 +1,213 @@
+// The driver: one loop around the pure core. Event -> step -> save -> send -> execute -> certify, one round at a time; what arrives
+// during a round's disk write waits for the next one and shares its write (group commit).
+import type { Core } from './consensus/core.ts'
+import type { Delivery, Effects, Event, Outgoing } from './consensus/event.ts'
+import { recordCodec } from './consensus/record.ts'
+import { LOG_REWRITE_BYTES } from './limits.ts'
+import type { Proposing } from './proposing.ts'
+import type { Certificate, Header } from './types/block.ts'
+import type { CertifiedBlock } from './types/fetch.ts'
+import { encode } from './types/schema.ts'
+
+/** What the executor made of one batch; durable in the ledger when it is returned. */
+export interface ExecutedBlock {
+  header: Header
+  blockHash: string
+  /** In order; `final` is false for a transaction that may still run later (`NONCE_GAP`). */
+  transactions: { id: string; sender: string; nonce: number; final: boolean }[]
+}
+
+export interface ReplicaPorts {
+  core: Core
+  /** Undefined for a node without a vote: it promises nothing, so it has nothing to remember. */
+  log: VoteLog | undefined
+  /** Undefined for a node that never proposes. */
+  proposing: Proposing | undefined
+  execute(height: number, batch: Uint8Array): Promise<ExecutedBlock>
+  putCertificates(certificates: Certificate[]): Promise<void>
+  send(outgoing: Outgoing): void
+  clock: Clock
+  observer: ReplicaObserver
+}
+
+export interface VoteLog {
+  append(records: Uint8Array[]): void
+  sync(): Promise<void>
+  rewrite(records: Uint8Array[]): Promise<void>
+  bytes(): number
+}
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Runs `callback` after a delay; returns what cancels it. */
+  after(delayMs: number, callback: () => void): () => void
+}
+
+export interface ReplicaObserver {
+  onExecuted(block: ExecutedBlock): void
+  onCertified(certificate: Certificate): void
+  onReport(report: Exclude<Delivery, { type: 'execute' | 'certified' }>): void
+  /** The replica stopped: a broken invariant or a failed disk write. Nothing is retried. */
+  onFatal(error: unknown): void
+}
+
+/** Events handled in one round at most: a flood never delays a vote by more than one round. */
+const ROUND_EVENTS_MAX = 1_024
+const TICK_MS = 100
+
+export interface Replica {
+  start(): void
+  push(event: Event): void
+  /** Says that the pool may have something to propose. */
+  wake(): void
+  /** Certified blocks from a peer, verified and in order. Resolves when the last of them is executed. */
+  apply(blocks: CertifiedBlock[]): Promise<void>
+  stop(): Promise<void>
+}
+
+export function createReplica(ports: ReplicaPorts): Replica {
+  const { core, clock } = ports
+  const inbox: Event[] = []
+  let round: Promise<void> | undefined
+  let stopped = false
+  let cancelTick = () => {}
+  let cancelBatch: (() => void) | undefined
+  let queuedHeight = core.state.lastDelivered
+  let executing: Promise<void> = Promise.resolve()
+
+  function fail(error: unknown): void {
+    if (stopped) return
+    stopped = true
+    cancelTick()
+    ports.observer.onFatal(error)
+  }
+
+  function push(event: Event): void {
+    if (stopped) return
+    inbox.push(event)
+    wake()
+  }
+
+  function wake(): void {
+    if (stopped || round !== undefined) return
+    round = Promise.resolve()
+      .then(runRounds)
+      .catch(fail)
+      .finally(() => {
+        round = undefined
+        if (inbox.length > 0) wake()
+      })
+  }
+
+  async function runRounds(): Promise<void> {
+    do await runRound()
+    while (inbox.length > 0 && !stopped)
+  }
+
+  async function runRound(): Promise<void> {
+    const effects: Effects = { save: [], send: [], deliver: [] }
+    collect(effects, { type: 'tick', now: clock.now() })
+    for (const event of inbox.splice(0, ROUND_EVENTS_MAX)) collect(effects, event)
+    propose(effects)
+    await save(effects)
+    for (const outgoing of effects.send) ports.send(outgoing)
+    await deliver(effects.deliver)
+  }
+
+  function collect(into: Effects, event: Event): void {
+    const { save, send, deliver } = core.step(event)
+    into.save.push(...save)
+    into.send.push(...send)
+    into.deliver.push(...deliver)
+  }
+
+  /** Proposing comes last in a round; view and window are asked again for each batch. */
+  function propose(effects: Effects): void {
+    const { proposing } = ports
+    if (proposing === undefined) return
+    for (let seq = core.proposalSlot(); seq !== undefined; seq = core.proposalSlot()) {
+      const body = proposing.next(seq, core.state.view, core.inFlight(), clock.now())
+      if (body === undefined) return closeBatchLater()
+      collect(effects, { type: 'propose', body })
+    }
+  }
+
+  /** An open batch is looked at again when its delay is over. */
+  function closeBatchLater(): void {
+    if (cancelBatch !== undefined || core.inFlight() === 0) return
+    cancelBatch = clock.after(core.state.epoch.parameters.batchDelayMs, () => {
+      cancelBatch = undefined
+      wake()
+    })
+  }
+
+  async function save(effects: Effects): Promise<void> {
+    if (effects.save.length === 0) return
+    if (ports.log === undefined) throw new Error('a node without a consensus log was asked to vote')
+    if (ports.log.bytes() > LOG_REWRITE_BYTES) {
+      await ports.log.rewrite(core.liveRecords().map((record) => encode(recordCodec, record)))
+      return
+    }
+    ports.log.append(effects.save.map((record) => encode(recordCodec, record)))
+    await ports.log.sync()
+  }
+
+  async function deliver(deliveries: Delivery[]): Promise<void> {
+    const certificates: Certificate[] = []
+    for (const delivery of deliveries) {
+      if (delivery.type === 'execute') enqueue(delivery.seq, delivery.body.bytes)
+      else if (delivery.type === 'certified') certificates.push(delivery.certificate)
+      else ports.observer.onReport(delivery)
+    }
+    if (certificates.length === 0) return
+    await ports.putCertificates(certificates)
+    for (const certificate of certificates) ports.observer.onCertified(certificate)
+  }
+
+  /** The one way a block is applied, whatever brought it: `height` must be the next one, anything else was applied already. */
+  function enqueue(height: number, batch: Uint8Array, certificate?: Certificate): void {
+    if (height !== queuedHeight + 1) return
+    queuedHeight = height
+    executing = executing.then(async () => {
+      if (stopped || core.state.diverged) return
+      const block = await ports.execute(height, batch)
+      ports.proposing?.onExecuted(height)
+      ports.observer.onExecuted(block)
+      push({ type: 'executed', height, blockHash: block.blockHash, certificate })
+    })
+    executing.catch(fail)
+  }
+
+  async function apply(blocks: CertifiedBlock[]): Promise<void> {
+    for (const { header, certificate, batch } of blocks) {
+      if (header.height <= core.state.lastExec) push({ type: 'certificate', certificate })
+      else enqueue(header.height, batch, certificate)
+    }
+    await executing
+  }
+
+  function tick(): void {
+    cancelTick = clock.after(TICK_MS, () => {
+      wake()
+      tick()
+    })
+  }
+
+  return {
+    start() {
+      push({ type: 'start' })
+      tick()
+    },
+    push,
+    wake,
+    apply,
+    async stop() {
+      stopped = true
+      cancelTick()
+      cancelBatch?.()
+      await round
+      await executing.catch(() => {})
+    },
+  }
+}

@@ -1,0 +1,149 @@
+// Catching up: a node that was off, is new, or missed something fetches certified blocks by height from its peers, checks each one's
+// certificate, batch and link to its parent, and hands them to the replica in order. Voting never waits for it.
+import { batchDigest, blockHash } from './crypto/digest.ts'
+import { FETCH_BLOCKS_MAX, FETCH_BYTES_MAX } from './limits.ts'
+import type { Certificate, Header } from './types/block.ts'
+import {
+  type BlockRequest,
+  blockAnswerCodec,
+  blockRequestCodec,
+  type CertifiedBlock,
+  decodeBatch,
+} from './types/fetch.ts'
+import { DecodeError, decode, encode } from './types/schema.ts'
+
+export interface SyncPorts {
+  /** Certified height, and executed height with its block's hash. */
+  position(): { h: number; lastExec: number }
+  blockHashAt(height: number): Promise<string | undefined>
+  certificateFault(header: Header, certificate: Certificate): string | undefined
+  request(peer: string, payload: Uint8Array, options: { timeoutMs: number; maxBytes: number }): Promise<Uint8Array>
+  apply(blocks: CertifiedBlock[]): Promise<void>
+  /** A peer gave an answer no correct node gives. */
+  blame(peer: string, reason: string): void
+  isStopped(): boolean
+  now(): number
+  after(delayMs: number, callback: () => void): () => void
+}
+
+export interface Sync {
+  /** A peer said its certified height. */
+  onPeerHeight(peer: string, height: number): void
+  onPeerGone(peer: string): void
+  /** The certified height this node is fetching towards, or undefined while it follows live. */
+  target(): number | undefined
+  stop(): void
+}
+
+const REQUEST_TIMEOUT_MS = 5_000
+/** Live certificates usually arrive a moment after the STATUS that announces them: fetching waits that long first. */
+const PATIENCE_MS = 300
+/** A peer that failed is asked again after this long. */
+const RETRY_MS = 2_000
+
+export function createSync(ports: SyncPorts): Sync {
+  const heights = new Map<string, number>()
+  const failedUntil = new Map<string, number>()
+  let running = false
+  let target: number | undefined
+  let cancel: (() => void) | undefined
+
+  /** The best peer that is ahead and has not just failed. */
+  function bestPeer(): [peer: string, height: number] | undefined {
+    let best: [string, number] | undefined
+    for (const [peer, height] of heights) {
+      if (height <= ports.position().h || (failedUntil.get(peer) ?? 0) > ports.now()) continue
+      if (best === undefined || height > best[1]) best = [peer, height]
+    }
+    return best
+  }
+
+  function onPeerHeight(peer: string, height: number): void {
+    heights.set(peer, height)
+    if (running || cancel !== undefined || height <= ports.position().h) return
+    const seen = ports.position().h
+    cancel = ports.after(PATIENCE_MS, () => {
+      cancel = undefined
+      const { h } = ports.position()
+      if (h === seen || height - h > FETCH_BLOCKS_MAX / 4) void run()
+    })
+  }
+
+  async function run(): Promise<void> {
+    if (running) return
+    running = true
+    try {
+      for (let best = bestPeer(); best !== undefined && !ports.isStopped(); best = bestPeer()) {
+        target = best[1]
+        await fetchFrom(best[0])
+      }
+    } finally {
+      running = false
+      target = undefined
+    }
+  }
+
+  /** One round trip: a failure sets the peer aside and the next one is asked. */
+  async function fetchFrom(peer: string): Promise<void> {
+    const before = ports.position().h
+    let fault: string | undefined
+    try {
+      const payload = encode(blockRequestCodec, { from: before + 1, limit: FETCH_BLOCKS_MAX })
+      const limits = { timeoutMs: REQUEST_TIMEOUT_MS, maxBytes: 2 * FETCH_BYTES_MAX }
+      const blocks = decode(blockAnswerCodec, await ports.request(peer, payload, limits))
+      fault = await chainFault(blocks, before + 1)
+      if (fault === undefined && !ports.isStopped()) await ports.apply(blocks)
+    } catch (error) {
+      if (error instanceof DecodeError) fault = error.message
+    }
+    if (fault !== undefined) ports.blame(peer, `it answered a block request wrongly: ${fault}`)
+    if (fault === undefined && ports.position().h > before) return
+    failedUntil.set(peer, ports.now() + RETRY_MS)
+  }
+
+  /** Why these are not the next blocks of this chain, or undefined when they are. */
+  async function chainFault(blocks: CertifiedBlock[], from: number): Promise<string | undefined> {
+    let parent = await ports.blockHashAt(from - 1)
+    for (const [index, { header, certificate, batch }] of blocks.entries()) {
+      if (header.height !== from + index) return `expected height ${from + index}, got ${header.height}`
+      if (header.parentHash !== parent) return `block ${header.height} does not follow block ${header.height - 1}`
+      const fault = ports.certificateFault(header, certificate)
+      if (fault !== undefined) return `block ${header.height}: ${fault}`
+      if (batchDigest(decodeBatch(batch)) !== header.batchDigest) return `block ${header.height}: its batch is another one`
+      parent = blockHash(header)
+    }
+    return undefined
+  }
+
+  return {
+    onPeerHeight,
+    onPeerGone(peer) {
+      heights.delete(peer)
+      failedUntil.delete(peer)
+    },
+    target: () => target,
+    stop() {
+      cancel?.()
+    },
+  }
+}
+
+export interface BlockSource {
+  certifiedHeight(): number
+  block(height: number): Promise<{ header: Header; batch: Uint8Array; certificate?: Certificate } | undefined>
+}
+
+/** Answers a block request: consecutive certified blocks, bounded in number and bytes. Throws DecodeError on a malformed request. */
+export async function answerBlockRequest(ledger: BlockSource, payload: Uint8Array): Promise<Uint8Array> {
+  const { from, limit }: BlockRequest = decode(blockRequestCodec, payload)
+  const blocks: CertifiedBlock[] = []
+  const last = Math.min(ledger.certifiedHeight(), from + Math.min(limit, FETCH_BLOCKS_MAX) - 1)
+  let bytes = 0
+  for (let height = from; height <= last && bytes < FETCH_BYTES_MAX; height++) {
+    const block = await ledger.block(height)
+    if (block?.certificate === undefined) break
+    bytes += block.batch.length
+    blocks.push({ header: block.header, certificate: block.certificate, batch: block.batch })
+  }
+  return encode(blockAnswerCodec, blocks)
+}

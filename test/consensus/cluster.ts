@@ -1,0 +1,177 @@
+// A whole set of cores in one process over an in-memory network: messages wait in a queue and travel one at a time, so a test decides
+// what arrives. Blocks are "executed" by hashing the chain of digests; signatures are real bytes of a toy scheme.
+import { type Core, createCore } from '../../src/consensus/core.ts'
+import type { Delivery, Effects, Event } from '../../src/consensus/event.ts'
+import type { LogRecord } from '../../src/consensus/record.ts'
+import { batchDigest } from '../../src/crypto/digest.ts'
+import { sha256 } from '../../src/crypto/hash.ts'
+import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
+import { type Batch, batchCodec, type Certificate } from '../../src/types/block.ts'
+import type { EpochRecord, Parameters } from '../../src/types/epoch.ts'
+import { toHex } from '../../src/types/hex.ts'
+import { type Message, messageCodec } from '../../src/types/message.ts'
+import { decode, encode } from '../../src/types/schema.ts'
+
+const GENESIS = 'ab'.repeat(32)
+const VALIDATORS_HASH = 'cd'.repeat(32)
+
+export const keyOf = (index: number): string => toHex(sha256(new TextEncoder().encode(`key ${index}`)))
+
+export function epochOf(n: number, parameters: Partial<Parameters> = {}): EpochRecord {
+  const validators = Array.from({ length: n }, (_, index) => ({ name: `node-${index}`, key: keyOf(index), log: keyOf(index) }))
+  return { epoch: 0, start: 0, validators, parameters: { ...PARAMETER_DEFAULTS, ...parameters }, proposers: new Uint8Array() }
+}
+
+export function batchOf(label: string, proposer: number, time = 1_000): Batch {
+  return { view: 0, proposer: keyOf(proposer), time, txs: [new TextEncoder().encode(label)] }
+}
+
+interface Envelope {
+  from: number
+  to: number
+  bytes: Uint8Array
+}
+
+/** What survives a crash: the log's records and the executed chain. */
+interface Disk {
+  records: LogRecord[]
+  chain: string[]
+  digests: string[]
+  certificates: Certificate[]
+}
+
+export class Cluster {
+  readonly epoch: EpochRecord
+  readonly disks: Disk[] = []
+  readonly cores: (Core | undefined)[] = []
+  readonly reports: { at: number; report: Delivery }[] = []
+  queue: Envelope[] = []
+  now = 1_000
+  /** Return false to lose a message. */
+  filter: (envelope: { from: number; to: number; message: Message }) => boolean = () => true
+
+  constructor(n: number, parameters: Partial<Parameters> = {}) {
+    this.epoch = epochOf(n, parameters)
+    for (let index = 0; index < n; index++) {
+      this.disks.push({ records: [], chain: [], digests: [], certificates: [] })
+      this.cores.push(undefined)
+      this.start(index)
+    }
+  }
+
+  start(index: number): void {
+    const disk = this.disks[index]!
+    const h = disk.certificates.length
+    const core = createCore({
+      genesisHash: GENESIS,
+      epoch: this.epoch,
+      validatorsHash: VALIDATORS_HASH,
+      self: index,
+      voting: true,
+      lastExec: disk.chain.length,
+      h,
+      certificate: disk.certificates.at(-1),
+      uncertified: disk.chain.slice(h).map((blockHash, offset) => ({ height: h + 1 + offset, blockHash })),
+      sign: (bytes) => Buffer.concat([sha256(bytes), sha256(Buffer.from(keyOf(index)))]),
+      records: [...disk.records],
+    })
+    this.cores[index] = core
+    this.step(index, { type: 'tick', now: this.now })
+    this.step(index, { type: 'start' })
+  }
+
+  crash(index: number): void {
+    this.cores[index] = undefined
+    this.queue = this.queue.filter((envelope) => envelope.to !== index && envelope.from !== index)
+  }
+
+  /** One step and all that follows from it on this node: save, send, execute. */
+  step(index: number, event: Event): void {
+    const core = this.cores[index]
+    if (core === undefined) return
+    this.obey(index, core.step(event))
+  }
+
+  private obey(index: number, effects: Effects): void {
+    const disk = this.disks[index]!
+    disk.records.push(...effects.save)
+    for (const { to, message } of effects.send) this.send(index, to, message)
+    for (const delivery of effects.deliver) {
+      if (delivery.type === 'execute') this.execute(index, delivery.seq, delivery.body.digest)
+      else if (delivery.type === 'certified') disk.certificates.push(delivery.certificate)
+      else this.reports.push({ at: index, report: delivery })
+    }
+  }
+
+  execute(index: number, seq: number, digest: string, certificate?: Certificate): void {
+    const { chain, digests } = this.disks[index]!
+    if (seq !== chain.length + 1) throw new Error(`node ${index} executes ${seq} after ${chain.length}`)
+    const blockHash = toHex(sha256(Buffer.from(`${chain.at(-1) ?? ''}${digest}`)))
+    chain.push(blockHash)
+    digests.push(digest)
+    this.step(index, { type: 'executed', height: seq, blockHash, certificate })
+  }
+
+  send(from: number, to: number | 'all', message: Message): void {
+    const bytes = encode(messageCodec, message)
+    const receivers = to === 'all' ? this.cores.map((_, index) => index).filter((index) => index !== from) : [to]
+    for (const receiver of receivers) {
+      if (this.filter({ from, to: receiver, message })) this.queue.push({ from, to: receiver, bytes })
+    }
+  }
+
+  deliver(envelope: Envelope): void {
+    const message = decode(messageCodec, envelope.bytes)
+    if (message.type === 'proposal') {
+      const { type: _, ...proposal } = message
+      this.step(envelope.to, { type: 'proposal', proposal, batch: decode(batchCodec, proposal.batch) })
+    } else if (message.type === 'prepare' || message.type === 'commit' || message.type === 'exec') {
+      this.step(envelope.to, { type: 'vote', vote: message.vote })
+    } else if (message.type === 'status') {
+      const { type: _, ...status } = message
+      this.step(envelope.to, { type: 'status', from: envelope.from, status })
+    }
+  }
+
+  /** Delivers until the network is silent; `pick` chooses which message is next. */
+  settle(pick: (length: number) => number = () => 0): void {
+    for (let count = 0; this.queue.length > 0; count++) {
+      if (count > 100_000) throw new Error('the network does not come to rest')
+      this.deliver(this.queue.splice(pick(this.queue.length), 1)[0]!)
+    }
+  }
+
+  propose(index: number, batch: Batch): boolean {
+    const core = this.cores[index]
+    if (core?.proposalSlot() === undefined) return false
+    this.step(index, { type: 'propose', body: { batch, bytes: encode(batchCodec, batch), digest: batchDigest(batch) } })
+    return true
+  }
+
+  /** Every node tells every other where it is, as it does once a second. */
+  gossipStatus(pick?: (length: number) => number): void {
+    for (const [index, core] of this.cores.entries()) {
+      if (core !== undefined) this.send(index, 'all', { type: 'status', ...core.status() })
+    }
+    this.settle(pick)
+  }
+
+  /** Each node that is behind takes certified blocks from another one's disk, as fetching does. */
+  catchUp(): void {
+    for (const [index, core] of this.cores.entries()) {
+      for (const source of this.disks) {
+        while (core !== undefined && core.state.h < source.certificates.length) {
+          const certificate = source.certificates[core.state.h]!
+          const { height } = certificate
+          if (height <= core.state.lastExec) this.step(index, { type: 'certificate', certificate })
+          else this.execute(index, height, source.digests[height - 1]!, certificate)
+          if (core.state.h < height) break
+        }
+      }
+    }
+  }
+
+  heights(): number[] {
+    return this.cores.map((core) => core?.state.h ?? -1)
+  }
+}
