@@ -15,6 +15,8 @@ export interface ExecutedBlock {
   blockHash: string
   /** In order; `final` is false for a transaction that may still run later (`NONCE_GAP`). */
   transactions: { id: string; sender: string; nonce: number; final: boolean }[]
+  /** Senders (keys) whose next nonce changed, with the new one. */
+  nextNonces: [sender: string, nonce: number][]
 }
 
 export interface ReplicaPorts {

@@ -2,8 +2,6 @@
 import type { Batch } from '../types/block.ts'
 import type { Proposal } from '../types/message.ts'
 import type { Body } from './event.ts'
-import { encode } from '../types/schema.ts'
-import { batchCodec } from '../types/block.ts'
 import { reportConflict } from './evidence.ts'
 import { signPrePrepare, signPrepare } from './gate.ts'
 import { proposerOf } from './proposer.ts'
@@ -76,9 +74,4 @@ function accept(context: Context, slot: Slot, proposal: Proposal, body: Body): v
   slot.accepted.set(proposal.prePrepare.body.view, { proposal, body })
   if (!state.voting) return
   effects.save.push({ type: 'proposal', genesisHash: state.genesisHash, epoch: state.epoch.epoch, proposal })
-}
-
-/** The canonical bytes and digest of a batch this replica wants to propose. */
-export function bodyOf(batch: Batch, digestOf: (batch: Batch) => string): Body {
-  return { batch, bytes: encode(batchCodec, batch), digest: digestOf(batch) }
 }

@@ -1,0 +1,110 @@
+// What peers send, on its way to the part it is for. Nothing reaches the core that the edge has not verified.
+import { proposerOf } from './consensus/proposer.ts'
+import type { Core } from './consensus/core.ts'
+import { batchDigest, wireHash } from './crypto/digest.ts'
+import type { Verifier } from './crypto/verifier.ts'
+import { type BatchRules, checkBatch } from './network/batch.ts'
+import type { Edge } from './network/edge.ts'
+import type { Replica } from './replica.ts'
+import { type Batch, batchCodec } from './types/block.ts'
+import type { Proposal, Status } from './types/message.ts'
+import { DecodeError, decode } from './types/schema.ts'
+
+export interface InboundPorts {
+  core: Core
+  edge: Edge
+  replica: Pick<Replica, 'push'>
+  verifier: Pick<Verifier, 'verifyBatch'>
+  rules: BatchRules
+  /** Remembers a wire form whose signature was verified. */
+  markVerified(wireHash: string): void
+  /** Index of a validator of the current set by its key. */
+  validatorIndex(key: string): number | undefined
+  onStatus(peer: string, validator: string | null, status: Status): void
+  onTransactions(peer: string, frame: Uint8Array): Promise<void>
+  blame(peer: string, reason: string): void
+  onError(error: unknown): void
+}
+
+export interface Inbound {
+  onFrame(peer: { id: string; validator: string | null }, channel: 'consensus' | 'proposals' | 'transactions', frame: Uint8Array): void
+}
+
+export function createInbound(ports: InboundPorts): Inbound {
+  const { core, edge, replica } = ports
+  /** Digests whose batch is being checked: the same proposal from a second peer does not cost a second check. */
+  const checking = new Set<string>()
+
+  function onFrame(peer: { id: string; validator: string | null }, channel: string, frame: Uint8Array): void {
+    if (channel === 'transactions') {
+      ports.onTransactions(peer.id, frame).catch(ports.onError)
+      return
+    }
+    const verdict = edge.checkFrame(frame)
+    if (!verdict.ok) {
+      if (verdict.fault === 'bad') ports.blame(peer.id, verdict.reason)
+      return
+    }
+    const { message } = verdict
+    switch (message.type) {
+      case 'proposal':
+        onProposal(peer.id, message).catch(ports.onError)
+        return
+      case 'prepare':
+      case 'commit':
+      case 'exec':
+        replica.push({ type: 'vote', vote: message.vote })
+        return
+      case 'status':
+        return onStatus(peer, message)
+      case 'suspect':
+      case 'view-change':
+      case 'new-view':
+        // Read and verified, acted on by nothing yet: this version stays in the epoch's first view (consensus/core.ts).
+        return
+    }
+  }
+
+  function onStatus(peer: { id: string; validator: string | null }, message: Status): void {
+    const { epoch, view, active, h, lastExec } = message
+    const status = { epoch, view, active, h, lastExec }
+    ports.onStatus(peer.id, peer.validator, status)
+    const from = peer.validator === null ? undefined : ports.validatorIndex(peer.validator)
+    if (from !== undefined) replica.push({ type: 'status', from, status })
+  }
+
+  /** The batch is decoded, matched with its digest, and every signature in it not seen before is verified, off this thread. */
+  async function onProposal(peer: string, proposal: Proposal): Promise<void> {
+    const { view, seq, digest } = proposal.prePrepare.body
+    const { state } = core
+    const { windowBlocks } = state.epoch.parameters
+    if (view !== state.view || seq <= state.h || seq > state.h + windowBlocks || checking.has(digest)) return
+    if (proposal.prePrepare.signer !== proposerOf(state.epoch, view, seq)) {
+      return ports.blame(peer, `a proposal for sequence ${seq} by validator ${proposal.prePrepare.signer}, whose turn it is not`)
+    }
+    const batch = readBatch(proposal.batch)
+    if (batch === undefined || batchDigest(batch) !== digest) return ports.blame(peer, 'a proposal whose batch is not the signed one')
+    checking.add(digest)
+    try {
+      const checked = checkBatch(batch, ports.rules)
+      if (!checked.ok) return ports.blame(peer, `a proposal with ${checked.reason}`)
+      const verdicts = await ports.verifier.verifyBatch(checked.unverified)
+      if (verdicts.includes(false)) return ports.blame(peer, 'a proposal with a wrongly signed transaction')
+    } finally {
+      checking.delete(digest)
+    }
+    for (const wire of batch.txs) ports.markVerified(wireHash(wire))
+    replica.push({ type: 'proposal', proposal: { ...proposal }, batch })
+  }
+
+  return { onFrame }
+}
+
+function readBatch(bytes: Uint8Array): Batch | undefined {
+  try {
+    return decode(batchCodec, bytes)
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}

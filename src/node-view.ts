@@ -1,0 +1,154 @@
+// The node as its API sees it: where it is, whom it hears, and the way in for transactions and reads.
+import { createRequire } from 'node:module'
+import type { ApiNode, StatusView } from './api/port.ts'
+import type { Core } from './consensus/core.ts'
+import { primaryOf } from './consensus/proposer.ts'
+import { explain } from './execution/codes.ts'
+import type { Home } from './home/home.ts'
+import type { Intake } from './intake.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import { type Liveness, phaseOf, readiness } from './liveness.ts'
+import type { Mempool } from './mempool/mempool.ts'
+import type { Metrics } from './metrics.ts'
+import type { Transport } from './network/transport.ts'
+import type { Reads } from './reads.ts'
+import type { ExecutedBlock } from './replica.ts'
+import type { Header } from './types/block.ts'
+import type { Waiters } from './waiters.ts'
+
+export interface NodeViewPorts {
+  home: Home
+  isVoting: boolean
+  core: Core
+  ledger: Ledger
+  pool: Mempool
+  liveness: Liveness
+  waiters: Waiters
+  metrics: Metrics
+  transport: Transport
+  intake: Intake
+  reads: Reads
+  now(): number
+  syncTarget(): number | undefined
+  /** Why the node stopped working, once it has. */
+  fatal(): string | undefined
+}
+
+export interface NodeView {
+  readonly api: ApiNode
+  /** Reads what the first status needs. */
+  load(): Promise<void>
+  onExecuted(block: ExecutedBlock): void
+  /** Returns the certified block's time, in ms since 1970. */
+  onCertified(height: number): number
+}
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
+
+export function createNodeView(ports: NodeViewPorts): NodeView {
+  const { home, core, ledger, pool, liveness, waiters, transport } = ports
+  const { genesis, genesisHash, config } = home
+  const { validators } = core.state.epoch
+  const listeners = new Set<(height: number) => void>()
+  /** Executed blocks that are not certified yet, at most a window of them. */
+  const uncertified = new Map<number, { header: Header; blockHash: string }>()
+  let certified: { header: Header; blockHash: string } | undefined
+  let waitingSince = 0
+
+  /** When work began to wait: any block that is certified starts the count again. */
+  function waitingMs(): number {
+    const hasWork = core.state.slots.size > 0 || pool.hasExecutable(() => 0)
+    if (!hasWork) waitingSince = 0
+    else if (waitingSince === 0) waitingSince = ports.now()
+    return waitingSince === 0 ? 0 : ports.now() - waitingSince
+  }
+
+  function status(): StatusView {
+    const { lastExec, h, epoch, view } = core.state
+    const target = ports.syncTarget()
+    return {
+      network: genesis.chainId,
+      genesisHash,
+      node: {
+        name: config.node.name,
+        role: core.state.self === undefined ? 'observer' : 'validator',
+        address: core.state.self === undefined ? null : home.validatorKey.address,
+        version,
+      },
+      height: lastExec,
+      certifiedHeight: h,
+      blockHash: certified?.blockHash ?? '',
+      stateRoot: certified?.header.stateRoot ?? '',
+      epoch: epoch.epoch,
+      view,
+      primary: validators[primaryOf(epoch, view)]!.name,
+      phase: phaseOf(core.state),
+      syncing: target === undefined ? null : { from: h, to: target },
+      peers: transport.peers().length,
+      mempool: pool.size(),
+    }
+  }
+
+  const api: ApiNode = {
+    genesis,
+    genesisHash,
+    ledger,
+    status,
+    ready: () =>
+      readiness({
+        state: core.state,
+        missing: liveness.missing(ports.now()),
+        validators: validators.length,
+        syncTarget: ports.syncTarget(),
+        fatal: ports.fatal(),
+        waitingMs: waitingMs(),
+      }),
+    peers: () => liveness.peers(transport.peers(), core.state.h, ports.now()),
+    validators(height = core.state.h) {
+      if (height > core.state.h + 1) return undefined
+      return { epoch: core.state.epoch.epoch, validators, quorum: core.state.quorum }
+    },
+    async submit(wire, client) {
+      const result = await ports.intake.submit(wire, client)
+      if (result.ok) return result
+      // A transaction that ran already is answered as it was before it ran.
+      const place = result.id === undefined ? undefined : await ledger.findTransaction(result.id)
+      if (place?.executed) return { ok: true, id: result.id! }
+      ports.metrics.onRefused(result.code)
+      return result
+    },
+    awaitTransaction: waiters.transaction,
+    pendingNonce: pool.pendingNonce,
+    simulate: ports.reads.simulate,
+    view: ports.reads.view,
+    awaitHeight: waiters.height,
+    onCertified(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    explain,
+    metrics: ports.metrics.text,
+  }
+
+  return {
+    api,
+    async load() {
+      const { h, lastExec } = core.state
+      for (let height = h; height <= lastExec; height++) {
+        const block = await ledger.block(height)
+        if (block === undefined) throw new Error(`the ledger has no block ${height}`)
+        if (height === h) certified = block
+        else uncertified.set(height, block)
+      }
+    },
+    onExecuted: (block) => uncertified.set(block.header.height, block),
+    onCertified(height) {
+      const block = uncertified.get(height)
+      uncertified.delete(height)
+      certified = block ?? certified
+      waitingSince = 0
+      for (const listener of listeners) listener(height)
+      return block?.header.time ?? ports.now()
+    },
+  }
+}

@@ -1,0 +1,80 @@
+// What the API asks of the executing side: views and dry runs, in a worker with a bounded queue, started at the first question.
+import type { SimulateResult, ViewResult } from './api/port.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import { VIEW_QUEUE_MAX } from './limits.ts'
+import type { Checked, Refusal } from './mempool/mempool.ts'
+import type { ViewerAnswer, ViewerOptions, ViewerQuestion } from './viewer.ts'
+import { startWorker, type WorkerClient, workerFile } from './worker-client.ts'
+
+export interface ReadsPorts {
+  options: ViewerOptions
+  ledger: Pick<Ledger, 'certifiedHeight' | 'header'>
+  /** Cheap checks of a transaction that is to be dry-run. */
+  check(wire: Uint8Array): Checked | Refusal
+  /** The sender's next nonce by executed state, pending ones counted. */
+  pendingNonce(sender: string): number
+  onFatal(error: unknown): void
+}
+
+export interface Reads {
+  view(contract: string, method: string, args: string): Promise<ViewResult>
+  simulate(wire: Uint8Array): Promise<SimulateResult>
+  stop(): Promise<void>
+}
+
+const BUSY = { ok: false, code: 'BUSY', message: `${VIEW_QUEUE_MAX} reads are waiting already: ask again in a second, or another node` } as const
+
+export function createReads(ports: ReadsPorts): Reads {
+  let viewer: Promise<WorkerClient<ViewerQuestion, ViewerAnswer>> | undefined
+  let waiting = 0
+
+  async function ask(question: ViewerQuestion): Promise<ViewerAnswer> {
+    viewer ??= startWorker(
+      workerFile('./viewer', import.meta.url),
+      { workerData: ports.options, resourceLimits: { stackSizeMb: 32 } },
+      ports.onFatal,
+    )
+    waiting++
+    try {
+      return await (await viewer).ask(question)
+    } finally {
+      waiting--
+    }
+  }
+
+  /** Public reads answer at the certified height. */
+  async function position(): Promise<{ height: number; time: number }> {
+    const height = ports.ledger.certifiedHeight()
+    const header = await ports.ledger.header(height)
+    if (header === undefined) throw new Error(`the ledger has no header at its certified height ${height}`)
+    return { height, time: header.time }
+  }
+
+  return {
+    async view(contract, method, args) {
+      if (waiting >= VIEW_QUEUE_MAX) return BUSY
+      const { height, time } = await position()
+      const answer = await ask({ kind: 'view', height, time, contract, method, args })
+      if (answer.kind !== 'view') throw new Error('the viewer answered another question')
+      const { result } = answer
+      if (!result.ok) return { ok: false, code: result.code, message: result.message }
+      return { ok: true, result: result.result, gasUsed: result.gasUsed, height }
+    },
+    async simulate(wire) {
+      const checked = ports.check(wire)
+      if (!checked.ok && !['NONCE_USED', 'NONCE_TAKEN', 'NONCE_TOO_FAR', 'MEMPOOL_FULL', 'EXPIRED'].includes(checked.code)) return checked
+      if (waiting >= VIEW_QUEUE_MAX) return BUSY
+      const { height, time } = await position()
+      // One that waits behind its sender's pending ones is run as if those had run.
+      const assumeNonce = checked.ok && checked.transaction.nonce <= ports.pendingNonce(checked.transaction.sender)
+      const answer = await ask({ kind: 'simulate', height, time, wire, assumeNonce })
+      if (answer.kind !== 'simulate') throw new Error('the viewer answered another question')
+      return { ok: true, height: height + 1, receipt: answer.receipt }
+    },
+    async stop() {
+      const running = viewer
+      viewer = undefined
+      await (await running?.catch(() => undefined))?.close()
+    },
+  }
+}
