@@ -7,8 +7,8 @@ import { executeBlock } from './execution/block.ts'
 import { executeGenesis, genesisHeader } from './execution/genesis-block.ts'
 import { blockTime, buildHeader } from './execution/header.ts'
 import { createRuntime } from './execution/runtime.ts'
-import { systemKeys } from './execution/state.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
+import { systemKeys } from './execution/state.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
 import { CALL_DEPTH_MAX } from './limits.ts'
@@ -56,14 +56,22 @@ async function findHead() {
   const writes = executeGenesis(runtime, genesis)
   const header = genesisHeader(genesis, ledger.rootAfter(writes))
   const hash = blockHash(header)
-  await ledger.commitBlock({ header, blockHash: hash, batch: encode(batchCodec, NULL_BATCH), transactions: [], receipts: [], writes })
+  await ledger.commitBlock({
+    header,
+    blockHash: hash,
+    batch: encode(batchCodec, NULL_BATCH),
+    transactions: [],
+    receipts: [],
+    writes,
+  })
   return { header, hash }
 }
 
 /** A ledger that is not whole is never built on. */
 async function refuseDamage(): Promise<void> {
   const [fault] = await ledger.check()
-  if (fault !== undefined) throw Object.assign(new Error(`${fault.thing}: ${fault.reason}. ${fault.mend}`), { code: fault.code })
+  if (fault !== undefined)
+    throw Object.assign(new Error(`${fault.thing}: ${fault.reason}. ${fault.mend}`), { code: fault.code })
 }
 
 /** A `NONCE_GAP` may still run later; every other outcome is the transaction's last. */
@@ -77,7 +85,8 @@ function nextNonces(writes: Map<string, string | null>): [sender: string, nonce:
 }
 
 async function execute({ height, batch: bytes }: ExecuteQuestion): Promise<ExecutedBlock> {
-  if (height !== parent.header.height + 1) throw new Error(`block ${height} cannot follow block ${parent.header.height}`)
+  if (height !== parent.header.height + 1)
+    throw new Error(`block ${height} cannot follow block ${parent.header.height}`)
   const batch = decode(batchCodec, bytes)
   const { receipts, writes, transactions } = executeBlock({
     runtime,
@@ -107,7 +116,12 @@ async function execute({ height, batch: bytes }: ExecuteQuestion): Promise<Execu
     header,
     blockHash: hash,
     nextNonces: nextNonces(writes),
-    transactions: transactions.map(({ id, sender, nonce }, index) => ({ id, sender, nonce, final: isFinal(receipts[index]!) })),
+    transactions: transactions.map(({ id, sender, nonce }, index) => ({
+      id,
+      sender,
+      nonce,
+      final: isFinal(receipts[index]!),
+    })),
   }
 }
 

@@ -1,6 +1,7 @@
 // What peers send, on its way to the part it is for. Nothing reaches the core that the edge has not verified.
-import { proposerOf } from './consensus/proposer.ts'
+
 import type { Core } from './consensus/core.ts'
+import { proposerOf } from './consensus/proposer.ts'
 import { batchDigest, wireHash } from './crypto/digest.ts'
 import type { Verifier } from './crypto/verifier.ts'
 import { type BatchRules, checkBatch } from './network/batch.ts'
@@ -27,7 +28,11 @@ export interface InboundPorts {
 }
 
 export interface Inbound {
-  onFrame(peer: { id: string; validator: string | null }, channel: 'consensus' | 'proposals' | 'transactions', frame: Uint8Array): void
+  onFrame(
+    peer: { id: string; validator: string | null },
+    channel: 'consensus' | 'proposals' | 'transactions',
+    frame: Uint8Array,
+  ): void
 }
 
 export function createInbound(ports: InboundPorts): Inbound {
@@ -80,10 +85,14 @@ export function createInbound(ports: InboundPorts): Inbound {
     const { windowBlocks } = state.epoch.parameters
     if (view !== state.view || seq <= state.h || seq > state.h + windowBlocks || checking.has(digest)) return
     if (proposal.prePrepare.signer !== proposerOf(state.epoch, view, seq)) {
-      return ports.blame(peer, `a proposal for sequence ${seq} by validator ${proposal.prePrepare.signer}, whose turn it is not`)
+      return ports.blame(
+        peer,
+        `a proposal for sequence ${seq} by validator ${proposal.prePrepare.signer}, whose turn it is not`,
+      )
     }
     const batch = readBatch(proposal.batch)
-    if (batch === undefined || batchDigest(batch) !== digest) return ports.blame(peer, 'a proposal whose batch is not the signed one')
+    if (batch === undefined || batchDigest(batch) !== digest)
+      return ports.blame(peer, 'a proposal whose batch is not the signed one')
     checking.add(digest)
     try {
       const checked = checkBatch(batch, ports.rules)

@@ -2,9 +2,9 @@
 // other validators. A transaction that this node took from a client is sent again until it has run.
 import type { Verdict, Verifier } from './crypto/verifier.ts'
 import type { Checked, Mempool } from './mempool/mempool.ts'
+import { transactionsFrameCodec } from './types/fetch.ts'
 import { fromHex } from './types/hex.ts'
 import { DecodeError, decode, encode } from './types/schema.ts'
-import { transactionsFrameCodec } from './types/fetch.ts'
 import type { Transaction } from './types/transaction.ts'
 
 export interface IntakePorts {
@@ -23,7 +23,9 @@ export interface IntakePorts {
   blame(peer: string, reason: string): void
 }
 
-export type IntakeResult = { ok: true; id: string; isNew: boolean } | { ok: false; code: string; message: string; id?: string }
+export type IntakeResult =
+  | { ok: true; id: string; isNew: boolean }
+  | { ok: false; code: string; message: string; id?: string }
 
 export interface Intake {
   /** From a client: admitted, then gossiped. */
@@ -60,7 +62,10 @@ export function createIntake(ports: IntakePorts): Intake {
   async function judge(checked: Checked[], lane: string): Promise<Verdict[]> {
     const unknown = checked.filter((one) => !one.known)
     if (unknown.length === 0) return checked.map(() => 'valid')
-    const verdicts = await ports.verifier.judgeBatch(unknown.map(({ transaction }) => itemOf(transaction)), lane)
+    const verdicts = await ports.verifier.judgeBatch(
+      unknown.map(({ transaction }) => itemOf(transaction)),
+      lane,
+    )
     const judged = new Map(unknown.map((one, index) => [one, verdicts[index]]))
     return checked.map((one) => judged.get(one) ?? 'valid')
   }
@@ -74,7 +79,8 @@ export function createIntake(ports: IntakePorts): Intake {
       return { ok: false, code: 'MEMPOOL_FULL', message, id: checked.id }
     }
     if (verdict !== 'valid') {
-      const message = "the signature is not the sender's over these bytes: sign the transaction again with the sender's key"
+      const message =
+        "the signature is not the sender's over these bytes: sign the transaction again with the sender's key"
       return { ok: false, code: 'BAD_SIGNATURE', message, id: checked.id }
     }
     const admission = pool.admit(checked, 'local', ports.now())

@@ -52,6 +52,9 @@ export const API_PAGE_MAX = 100
 /** The consensus log is rewritten without what is below the certified height once it has grown past this. */
 export const LOG_REWRITE_BYTES = 32 * 1024 * 1024
 
-if (PARAMETER_DEFAULTS.blockBytesMax < 2 * TRANSACTION_BYTES_MAX) throw new Error('a block must hold the largest transaction')
-if (PARAMETER_DEFAULTS.inFlightBlocks > PARAMETER_DEFAULTS.windowBlocks) throw new Error('inFlightBlocks must fit in windowBlocks')
-if (PARAMETER_DEFAULTS.blockGasMax < PARAMETER_DEFAULTS.transactionGasMax) throw new Error('a block must hold the dearest transaction')
+if (PARAMETER_DEFAULTS.blockBytesMax < 2 * TRANSACTION_BYTES_MAX)
+  throw new Error('a block must hold the largest transaction')
+if (PARAMETER_DEFAULTS.inFlightBlocks > PARAMETER_DEFAULTS.windowBlocks)
+  throw new Error('inFlightBlocks must fit in windowBlocks')
+if (PARAMETER_DEFAULTS.blockGasMax < PARAMETER_DEFAULTS.transactionGasMax)
+  throw new Error('a block must hold the dearest transaction')

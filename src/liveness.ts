@@ -63,7 +63,12 @@ export function createLiveness(validators: Validator[], self: string | undefined
       const others = validators.filter(({ key }) => key !== self)
       const strangers = connected.filter((peer) => !others.some(({ key }) => key === peer.validator))
       return [
-        ...others.map((validator) => view(connected.find((peer) => peer.validator === validator.key), validator)),
+        ...others.map((validator) =>
+          view(
+            connected.find((peer) => peer.validator === validator.key),
+            validator,
+          ),
+        ),
         ...strangers.map((peer) => view(peer, undefined)),
       ]
     },
@@ -101,10 +106,17 @@ export function readiness({ state, missing, validators, syncTarget, fatal, waiti
     ...where,
   })
   if (fatal !== undefined) return not('DISK', fatal)
-  if (state.diverged) return not('DIVERGED', `block ${state.h + 1} differs from the one a quorum certified; this node only serves what is below`)
+  if (state.diverged)
+    return not(
+      'DIVERGED',
+      `block ${state.h + 1} differs from the one a quorum certified; this node only serves what is below`,
+    )
   const present = validators - missing.length
   if (present < state.quorum) {
-    return not('NO_QUORUM', `${present} of ${validators} validators are here, ${state.quorum} are needed; missing: ${missing.join(', ')}`)
+    return not(
+      'NO_QUORUM',
+      `${present} of ${validators} validators are here, ${state.quorum} are needed; missing: ${missing.join(', ')}`,
+    )
   }
   if (syncTarget !== undefined && syncTarget > state.h + state.epoch.parameters.windowBlocks) {
     return not('SYNCING', `at height ${state.h}, fetching up to ${syncTarget}`)

@@ -42,16 +42,34 @@ export function createMetrics(source: MetricsSource): Metrics {
   gauge('missing_validators', 'Validators not heard of lately.', source.missingValidators)
   gauge('waiting_clients', 'Requests waiting for a transaction or a height.', source.waitingClients)
   const blocks = new Counter({ name: 'quorate_blocks_total', help: 'Blocks executed since the start.', registers })
-  const transactions = new Counter({ name: 'quorate_transactions_total', help: 'Transactions executed since the start, skipped ones included.', registers })
+  const transactions = new Counter({
+    name: 'quorate_transactions_total',
+    help: 'Transactions executed since the start, skipped ones included.',
+    registers,
+  })
   const latency = new Histogram({
     name: 'quorate_certify_seconds',
     help: 'Seconds from the proposed time of a block to its certificate here.',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
-  const reports = new Counter({ name: 'quorate_evidence_total', help: 'Contradictions seen, by kind.', labelNames: ['kind'], registers })
-  const refused = new Counter({ name: 'quorate_refused_total', help: 'Transactions refused, by code.', labelNames: ['code'], registers })
-  const dropped = new Counter({ name: 'quorate_dropped_peers_total', help: 'Peers dropped for misbehaviour.', registers })
+  const reports = new Counter({
+    name: 'quorate_evidence_total',
+    help: 'Contradictions seen, by kind.',
+    labelNames: ['kind'],
+    registers,
+  })
+  const refused = new Counter({
+    name: 'quorate_refused_total',
+    help: 'Transactions refused, by code.',
+    labelNames: ['code'],
+    registers,
+  })
+  const dropped = new Counter({
+    name: 'quorate_dropped_peers_total',
+    help: 'Peers dropped for misbehaviour.',
+    registers,
+  })
   return {
     onExecuted(count) {
       blocks.inc()

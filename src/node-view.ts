@@ -39,6 +39,8 @@ export interface NodeView {
   /** Reads what the first status needs. */
   load(): Promise<void>
   onExecuted(block: ExecutedBlock): void
+  /** The height whose certificate is stored: what is shown, which may trail what the core knows by a disk write. */
+  certifiedHeight(): number
   /** Returns the certified block's time, in ms since 1970. */
   onCertified(height: number): number
 }
@@ -63,8 +65,11 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
     return waitingSince === 0 ? 0 : ports.now() - waitingSince
   }
 
+  const certifiedHeight = () => certified?.header.height ?? 0
+
   function status(): StatusView {
-    const { lastExec, h, epoch, view } = core.state
+    const { lastExec, epoch, view } = core.state
+    const h = certifiedHeight()
     const target = ports.syncTarget()
     return {
       network: genesis.chainId,
@@ -103,14 +108,14 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
         fatal: ports.fatal(),
         waitingMs: waitingMs(),
       }),
-    peers: () => liveness.peers(transport.peers(), core.state.h, ports.now()),
-    validators(height = core.state.h) {
-      if (height > core.state.h + 1) return undefined
+    peers: () => liveness.peers(transport.peers(), certifiedHeight(), ports.now()),
+    validators(height = certifiedHeight()) {
+      if (height > certifiedHeight() + 1) return undefined
       return { epoch: core.state.epoch.epoch, validators, quorum: core.state.quorum }
     },
     async submit(wire, client) {
       const result = await ports.intake.submit(wire, client)
-      if (result.ok) return result
+      if (result.ok) return { ok: true, id: result.id }
       // A transaction that ran already is answered as it was before it ran.
       const place = result.id === undefined ? undefined : await ledger.findTransaction(result.id)
       if (place?.executed) return { ok: true, id: result.id! }
@@ -132,6 +137,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
 
   return {
     api,
+    certifiedHeight,
     async load() {
       const { h, lastExec } = core.state
       for (let height = h; height <= lastExec; height++) {

@@ -1,14 +1,14 @@
 // The composition root: builds, starts and stops every part of a node, in the order data flows (docs/architecture.md).
 import { type Logger, pino } from 'pino'
-import { createApi } from './api/api.ts'
 import type { ApiNode } from './api/port.ts'
+import { createApi } from './api/server.ts'
 import { createCore } from './consensus/core.ts'
-import type { StateOptions } from './consensus/state.ts'
 import { quorumOf } from './consensus/quorum.ts'
 import { type LogRecord, recordCodec } from './consensus/record.ts'
+import type { StateOptions } from './consensus/state.ts'
+import { addressOf } from './crypto/address.ts'
 import { epochHash, firstEpoch } from './crypto/digest.ts'
 import { verify } from './crypto/signer.ts'
-import { addressOf } from './crypto/address.ts'
 import { createVerifier, type Verifier } from './crypto/verifier.ts'
 import { intrinsicGas } from './execution/cost.ts'
 import { engineHash } from './execution/engine-hash.ts'
@@ -143,7 +143,12 @@ async function openParts(home: Home, logger: Logger, onFatal: (error: unknown) =
   const { genesisHash, config } = home
   const directory = home.paths.ledger
   const { historyBlocks } = config.ledger
-  const workerData: ExecutorOptions = { directory, genesisHash, genesis: encode(genesisCodec, home.genesis), historyBlocks }
+  const workerData: ExecutorOptions = {
+    directory,
+    genesisHash,
+    genesis: encode(genesisCodec, home.genesis),
+    historyBlocks,
+  }
   const executor = await startWorker<ExecuteQuestion, ExecutedBlock>(
     workerFile('./executor', import.meta.url),
     { workerData, resourceLimits: { stackSizeMb: 32 } },
@@ -181,7 +186,8 @@ async function openVoting(home: Home, logger: Logger): Promise<Parts['voting']> 
   }
   const opened = await openConsensusLog(home.paths.consensusLog)
   if ('fault' in opened) return follow(opened.reason)
-  if (opened.log.id === entry.log) return { log: opened.log, records: opened.records.map((record) => decode(recordCodec, record)) }
+  if (opened.log.id === entry.log)
+    return { log: opened.log, records: opened.records.map((record) => decode(recordCodec, record)) }
   await opened.log.close()
   return follow(`its consensus log has the id ${opened.log.id}, the validator set names ${entry.log}`)
 }
@@ -234,11 +240,11 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
   const liveness = createLiveness(validators, voting === undefined ? undefined : ownKey)
   const waiters = createWaiters({
     find: async (id) => (await ledger.findTransaction(id))?.height,
-    certifiedHeight: () => core.state.h,
+    certifiedHeight: () => view.certifiedHeight(),
   })
   const metrics = createMetrics({
     height: () => core.state.lastExec,
-    certifiedHeight: () => core.state.h,
+    certifiedHeight: () => view.certifiedHeight(),
     view: () => core.state.view,
     mempool: () => pool.size(),
     peers: () => transport.peers().length,
@@ -271,7 +277,10 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
       onExecuted(block) {
         const { height } = block.header
         pool.onExecuted(height, block.transactions, new Map(block.nextNonces))
-        waiters.onExecuted(height, block.transactions.filter(({ final }) => final).map(({ id }) => id))
+        waiters.onExecuted(
+          height,
+          block.transactions.filter(({ final }) => final).map(({ id }) => id),
+        )
         metrics.onExecuted(block.transactions.length)
         view.onExecuted(block)
       },

@@ -49,7 +49,10 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
     const selected = pool.select(limits, inFlight, seq)
     if (selected.length === 0) return undefined
     lastClosedAt = now
-    add(seq, selected.map((transaction) => transaction.sender))
+    add(
+      seq,
+      selected.map((transaction) => transaction.sender),
+    )
     const batch: Batch = { view, proposer, time: now, txs: selected.map((transaction) => transaction.wire) }
     return { batch, bytes: encode(batchCodec, batch), digest: batchDigest(batch) }
   }
@@ -68,7 +71,11 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
 
   return {
     next,
-    restore: (seq, batch) => add(seq, batch.txs.map((wire) => decodeTransaction(wire).sender)),
+    restore: (seq, batch) =>
+      add(
+        seq,
+        batch.txs.map((wire) => decodeTransaction(wire).sender),
+      ),
     onExecuted,
   }
 }

@@ -22,7 +22,11 @@ export interface Reads {
   stop(): Promise<void>
 }
 
-const BUSY = { ok: false, code: 'BUSY', message: `${VIEW_QUEUE_MAX} reads are waiting already: ask again in a second, or another node` } as const
+const BUSY = {
+  ok: false,
+  code: 'BUSY',
+  message: `${VIEW_QUEUE_MAX} reads are waiting already: ask again in a second, or another node`,
+} as const
 
 export function createReads(ports: ReadsPorts): Reads {
   let viewer: Promise<WorkerClient<ViewerQuestion, ViewerAnswer>> | undefined
@@ -62,7 +66,11 @@ export function createReads(ports: ReadsPorts): Reads {
     },
     async simulate(wire) {
       const checked = ports.check(wire)
-      if (!checked.ok && !['NONCE_USED', 'NONCE_TAKEN', 'NONCE_TOO_FAR', 'MEMPOOL_FULL', 'EXPIRED'].includes(checked.code)) return checked
+      if (
+        !checked.ok &&
+        !['NONCE_USED', 'NONCE_TAKEN', 'NONCE_TOO_FAR', 'MEMPOOL_FULL', 'EXPIRED'].includes(checked.code)
+      )
+        return checked
       if (waiting >= VIEW_QUEUE_MAX) return BUSY
       const { height, time } = await position()
       // One that waits behind its sender's pending ones is run as if those had run.

@@ -109,7 +109,8 @@ export function createSync(ports: SyncPorts): Sync {
       if (header.parentHash !== parent) return `block ${header.height} does not follow block ${header.height - 1}`
       const fault = ports.certificateFault(header, certificate)
       if (fault !== undefined) return `block ${header.height}: ${fault}`
-      if (batchDigest(decodeBatch(batch)) !== header.batchDigest) return `block ${header.height}: its batch is another one`
+      if (batchDigest(decodeBatch(batch)) !== header.batchDigest)
+        return `block ${header.height}: its batch is another one`
       parent = blockHash(header)
     }
     return undefined

@@ -39,7 +39,11 @@ export function createWaiters(ports: {
     byId.delete(id)
   }
 
-  function withTimeout(timeoutMs: number, signal: AbortSignal | undefined, wait: (resolve: (reached: boolean) => void) => () => void) {
+  function withTimeout(
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    wait: (resolve: (reached: boolean) => void) => () => void,
+  ) {
     return new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => finish(false), timeoutMs)
       const abort = () => finish(false)

@@ -41,7 +41,11 @@ const FOR_ALL = ['types', 'crypto', 'limits.ts']
 
 describe.each(Object.keys(ALLOWED))('%s', (room) => {
   it('imports only what it may', () => {
-    const allowed = new Set([room, ...ALLOWED[room]!, ...(['types', 'crypto', 'limits.ts'].includes(room) ? [] : FOR_ALL)])
+    const allowed = new Set([
+      room,
+      ...ALLOWED[room]!,
+      ...(['types', 'crypto', 'limits.ts'].includes(room) ? [] : FOR_ALL),
+    ])
     const strays = sources
       .filter((file) => roomOf(file) === room)
       .flatMap((file) =>
@@ -70,14 +74,20 @@ const LIBRARIES: [RegExp, string[]][] = [
 
 describe('outside libraries', () => {
   it.each(LIBRARIES)('%s is used only in its room', (library, rooms) => {
-    const strays = sources.filter((file) => importsOf(file).some((name) => library.test(name)) && !rooms.includes(roomOf(file)))
+    const strays = sources.filter(
+      (file) => importsOf(file).some((name) => library.test(name)) && !rooms.includes(roomOf(file)),
+    )
     expect(strays).toEqual([])
   })
 
   it('are all in package.json, and all of package.json is used', () => {
     const manifest = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
     const declared = Object.keys(manifest.dependencies)
-    const packageOf = (name: string) => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/')
+    const packageOf = (name: string) =>
+      name
+        .split('/')
+        .slice(0, name.startsWith('@') ? 2 : 1)
+        .join('/')
     const inCode = sources.flatMap((file) => [
       ...importsOf(file),
       ...[...read(file).matchAll(/resolve\('([^']+)'\)/g)].map((match) => match[1]!),
@@ -89,7 +99,8 @@ describe('outside libraries', () => {
 })
 
 describe('the consensus core', () => {
-  const BANNED = /\b(Date|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask|process|console|async|await|Promise|performance|crypto\.)\b/
+  const BANNED =
+    /\b(Date|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask|process|console|async|await|Promise|performance|crypto\.)\b/
 
   it('reaches for no clock, timer, randomness or IO', () => {
     const strays = sources

@@ -54,7 +54,8 @@ function step(state: State, sign: CoreOptions['sign'], event: Event): Effects {
   const effects: Effects = { save: [], send: [], deliver: [] }
   const context: Context = { state, effects, sign, own: [] }
   handle(context, event)
-  for (let vote = context.own.shift(); vote !== undefined; vote = context.own.shift()) handle(context, { type: 'vote', vote })
+  for (let vote = context.own.shift(); vote !== undefined; vote = context.own.shift())
+    handle(context, { type: 'vote', vote })
   checkInvariants(state)
   return effects
 }
@@ -83,7 +84,13 @@ function handle(context: Context, event: Event): void {
   }
 }
 
-function isWanted(state: State, type: 'prepare' | 'commit' | 'exec', signer: number, view: number, seq: number): boolean {
+function isWanted(
+  state: State,
+  type: 'prepare' | 'commit' | 'exec',
+  signer: number,
+  view: number,
+  seq: number,
+): boolean {
   if (!inWindow(state, seq)) return false
   const slot = state.slots.get(seq)
   if (type === 'exec') return !slot?.execs.has(signer)

@@ -40,7 +40,13 @@ export type Delivery =
   | { type: 'execute'; seq: number; body: Body }
   | { type: 'certified'; certificate: Certificate }
   /** Two messages signed by one validator that no correct validator signs both of. */
-  | { type: 'evidence'; validator: number; kind: 'proposal' | 'prepare' | 'commit' | 'exec'; first: Signed<never>; second: Signed<never> }
+  | {
+      type: 'evidence'
+      validator: number
+      kind: 'proposal' | 'prepare' | 'commit' | 'exec'
+      first: Signed<never>
+      second: Signed<never>
+    }
   /** Another validator executed this height to a different block. */
   | { type: 'mismatch'; height: number; validator: number; theirs: string; ours: string }
   /** A quorum vouches for another block than ours: this node's execution is wrong, it no longer votes or executes. */

@@ -16,7 +16,10 @@ function sign<T extends BodyType>(context: Context, type: T, body: Body<T>): Sig
 /** Signs the PRE-PREPARE of an own proposal. Its record is the proposal's, saved by the caller with the PREPARE for it. */
 export function signPrePrepare(context: Context, seq: number, digest: string): Signed<'pre-prepare'> {
   const { state } = context
-  assertInvariant(!slotAt(state, seq).accepted.has(state.view), `sequence ${seq} already has a proposal in view ${state.view}`)
+  assertInvariant(
+    !slotAt(state, seq).accepted.has(state.view),
+    `sequence ${seq} already has a proposal in view ${state.view}`,
+  )
   return sign(context, 'pre-prepare', { ...domainOf(state), view: state.view, seq, digest })
 }
 

@@ -14,7 +14,10 @@ export function assertInvariant(condition: boolean, message: string): asserts co
 export function checkInvariants(state: State): void {
   const { h, lastExec, lastDelivered, epoch, slots } = state
   const { windowBlocks } = epoch.parameters
-  assertInvariant(h <= lastExec && lastExec <= lastDelivered, `heights out of order: ${h}, ${lastExec}, ${lastDelivered}`)
+  assertInvariant(
+    h <= lastExec && lastExec <= lastDelivered,
+    `heights out of order: ${h}, ${lastExec}, ${lastDelivered}`,
+  )
   assertInvariant(slots.size <= windowBlocks, `${slots.size} slots for a window of ${windowBlocks}`)
   assertInvariant(!(state.diverged && state.voting), 'a diverged replica must not vote')
 }

@@ -50,7 +50,8 @@ export function onProposal(context: Context, proposal: Proposal, batch: Batch): 
   const slot = slotAt(state, seq)
   const earlier = slot.accepted.get(view)
   if (earlier !== undefined) {
-    if (earlier.body.digest !== digest) reportConflict(context, 'proposal', earlier.proposal.prePrepare, proposal.prePrepare)
+    if (earlier.body.digest !== digest)
+      reportConflict(context, 'proposal', earlier.proposal.prePrepare, proposal.prePrepare)
     return
   }
   if (!isTimely(state, batch) || batch.view !== view) return

@@ -1,7 +1,8 @@
 // What the consensus log holds: each record is durable before any message that depends on it leaves (docs/protocol.md,
 // "Durability").
-import { hex, struct, uint, union, type ValueOf } from '../types/schema.ts'
+
 import { newViewCodec, preparedCodec, proposalCodec, signedVoteCodec, viewChangeCodec } from '../types/message.ts'
+import { hex, struct, uint, union, type ValueOf } from '../types/schema.ts'
 
 const owner = { genesisHash: hex(32), epoch: uint() }
 

@@ -2,9 +2,9 @@
 import { batchCodec } from '../types/block.ts'
 import type { Proposal } from '../types/message.ts'
 import { decode } from '../types/schema.ts'
+import { signExec } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
 import type { LogRecord } from './record.ts'
-import { signExec } from './gate.ts'
 import { addVote, type Context, inWindow, type State, slotAt } from './state.ts'
 
 /** Applies the records in the order they were written. Those at or below the certified height are history already. */

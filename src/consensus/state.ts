@@ -55,7 +55,7 @@ export interface Context {
   readonly effects: Effects
   readonly sign: (bytes: Uint8Array) => Uint8Array
   /** Own votes wait here and are handled like everyone's, after the handler that cast them. */
-  readonly own: (SlotVoteOrExec)[]
+  readonly own: SlotVoteOrExec[]
 }
 type SlotVoteOrExec = Signed<'prepare'> | Signed<'commit'> | Signed<'exec'>
 

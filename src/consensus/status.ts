@@ -1,7 +1,6 @@
 // STATUS: the only retransmission. A validator says where it is; the others send again, from memory, the signed messages it lacks.
 // Blocks it lacks it fetches itself (network/fetch.ts), each with its certificate.
-import type { Status } from '../types/message.ts'
-import type { Message } from '../types/message.ts'
+import type { Message, Status } from '../types/message.ts'
 import type { Context, Slot, State } from './state.ts'
 
 /** Batches resent for one STATUS: the lowest missing ones unblock the rest, and a flood of STATUS costs little. */
@@ -37,7 +36,8 @@ function missingMessages(state: State, status: Status): Message[] {
     if (exec !== undefined) messages.push({ type: 'exec', vote: exec })
     if (slot.seq <= status.lastExec) continue
     const accepted = slot.accepted.get(state.view)
-    if (accepted !== undefined && batches++ < BATCHES_RESENT_MAX) messages.push({ type: 'proposal', ...accepted.proposal })
+    if (accepted !== undefined && batches++ < BATCHES_RESENT_MAX)
+      messages.push({ type: 'proposal', ...accepted.proposal })
     messages.push(...slotVotes(state, slot))
   }
   return messages

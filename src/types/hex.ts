@@ -23,7 +23,8 @@ export function fromHex(text: string): Uint8Array {
   for (let i = 0; i < bytes.length; i++) {
     const high = nibble(text.charCodeAt(2 * i))
     const low = nibble(text.charCodeAt(2 * i + 1))
-    if (high < 0 || low < 0) throw new RangeError(`expected lower-case hexadecimal digits, got ${text.slice(2 * i, 2 * i + 2)}`)
+    if (high < 0 || low < 0)
+      throw new RangeError(`expected lower-case hexadecimal digits, got ${text.slice(2 * i, 2 * i + 2)}`)
     bytes[i] = high * 16 + low
   }
   return bytes

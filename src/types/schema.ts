@@ -10,7 +10,16 @@ const UNSIGNED = 0
 const BYTES = 2
 const TEXT = 3
 const ARRAY = 4
-const MAJOR_NAMES = ['an unsigned integer', 'a negative integer', 'bytes', 'text', 'an array', 'a map', 'a tag', 'a simple value']
+const MAJOR_NAMES = [
+  'an unsigned integer',
+  'a negative integer',
+  'bytes',
+  'text',
+  'an array',
+  'a map',
+  'a tag',
+  'a simple value',
+]
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
@@ -203,7 +212,8 @@ export function text(max: number): Codec<string> {
 export function oneOf<const T extends string>(...values: T[]): Codec<T> {
   const inner = text(Math.max(...values.map((value) => value.length)))
   return {
-    write: (writer, value) => (values.includes(value) ? inner.write(writer, value) : refuse(values.join(' or '), value)),
+    write: (writer, value) =>
+      values.includes(value) ? inner.write(writer, value) : refuse(values.join(' or '), value),
     read(reader) {
       const value = inner.read(reader)
       return (values as string[]).includes(value) ? (value as T) : reader.fail(`expected ${values.join(' or ')}`)
@@ -259,7 +269,10 @@ type Fields = Record<string, Codec<never>>
 type Struct<F> = { [K in keyof F]: F[K] extends Codec<infer T> ? T : never }
 
 /** An array of the fields in the order given, preceded by `tag` when it is not empty; an object in memory. */
-export function struct<F extends { [K in keyof F]: Codec<unknown> | Codec<never> }>(tag: string, fields: F): Codec<Struct<F>> {
+export function struct<F extends { [K in keyof F]: Codec<unknown> | Codec<never> }>(
+  tag: string,
+  fields: F,
+): Codec<Struct<F>> {
   const entries = Object.entries(fields as unknown as Fields) as [string, Codec<unknown>][]
   const mark = tag === '' ? undefined : oneOf(tag)
   const arity = entries.length + (mark === undefined ? 0 : 1)

@@ -18,8 +18,18 @@ const VALIDATORS_HASH = 'cd'.repeat(32)
 export const keyOf = (index: number): string => toHex(sha256(new TextEncoder().encode(`key ${index}`)))
 
 export function epochOf(n: number, parameters: Partial<Parameters> = {}): EpochRecord {
-  const validators = Array.from({ length: n }, (_, index) => ({ name: `node-${index}`, key: keyOf(index), log: keyOf(index) }))
-  return { epoch: 0, start: 0, validators, parameters: { ...PARAMETER_DEFAULTS, ...parameters }, proposers: new Uint8Array() }
+  const validators = Array.from({ length: n }, (_, index) => ({
+    name: `node-${index}`,
+    key: keyOf(index),
+    log: keyOf(index),
+  }))
+  return {
+    epoch: 0,
+    start: 0,
+    validators,
+    parameters: { ...PARAMETER_DEFAULTS, ...parameters },
+    proposers: new Uint8Array(),
+  }
 }
 
 export function batchOf(label: string, proposer: number, time = 1_000): Batch {

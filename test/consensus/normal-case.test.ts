@@ -48,19 +48,23 @@ describe.each([1, 2, 3, 4, 5, 6, 7])('%i validators', (n) => {
 describe('the normal case', () => {
   it('keeps one order under any arrival order, with several proposals in flight', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(), { minLength: 40, maxLength: 200 }), fc.integer({ min: 1, max: 20 }), (numbers, count) => {
-        const cluster = new Cluster(4)
-        const pick = picker(numbers)
-        for (let i = 0; i < count; i++) {
-          if (!cluster.propose(0, batchOf(`batch ${i}`, 0))) {
-            cluster.settle(pick)
-            expect(cluster.propose(0, batchOf(`batch ${i}`, 0))).toBe(true)
+      fc.property(
+        fc.array(fc.nat(), { minLength: 40, maxLength: 200 }),
+        fc.integer({ min: 1, max: 20 }),
+        (numbers, count) => {
+          const cluster = new Cluster(4)
+          const pick = picker(numbers)
+          for (let i = 0; i < count; i++) {
+            if (!cluster.propose(0, batchOf(`batch ${i}`, 0))) {
+              cluster.settle(pick)
+              expect(cluster.propose(0, batchOf(`batch ${i}`, 0))).toBe(true)
+            }
           }
-        }
-        cluster.settle(pick)
-        expect(cluster.heights()).toEqual([count, count, count, count])
-        expect(new Set(cluster.disks.map((disk) => disk.chain.join())).size).toBe(1)
-      }),
+          cluster.settle(pick)
+          expect(cluster.heights()).toEqual([count, count, count, count])
+          expect(new Set(cluster.disks.map((disk) => disk.chain.join())).size).toBe(1)
+        },
+      ),
       { numRuns: 100 },
     )
   })
@@ -129,21 +133,25 @@ describe('the normal case', () => {
 describe('loss and restarts', () => {
   it('STATUS brings what was lost, whatever was lost', () => {
     fc.assert(
-      fc.property(fc.array(fc.boolean(), { minLength: 30, maxLength: 120 }), fc.array(fc.nat(), { minLength: 20 }), (fate, numbers) => {
-        const cluster = new Cluster(4)
-        let index = 0
-        cluster.filter = () => fate[index++ % fate.length]!
-        const pick = picker(numbers)
-        for (let i = 0; i < 4; i++) cluster.propose(0, batchOf(`batch ${i}`, 0))
-        cluster.settle(pick)
-        cluster.filter = () => true
-        for (let round = 0; round < 12; round++) {
-          cluster.gossipStatus(pick)
-          cluster.catchUp()
-        }
-        expect(cluster.heights()).toEqual([4, 4, 4, 4])
-        expect(new Set(cluster.disks.map((disk) => disk.chain.join())).size).toBe(1)
-      }),
+      fc.property(
+        fc.array(fc.boolean(), { minLength: 30, maxLength: 120 }),
+        fc.array(fc.nat(), { minLength: 20 }),
+        (fate, numbers) => {
+          const cluster = new Cluster(4)
+          let index = 0
+          cluster.filter = () => fate[index++ % fate.length]!
+          const pick = picker(numbers)
+          for (let i = 0; i < 4; i++) cluster.propose(0, batchOf(`batch ${i}`, 0))
+          cluster.settle(pick)
+          cluster.filter = () => true
+          for (let round = 0; round < 12; round++) {
+            cluster.gossipStatus(pick)
+            cluster.catchUp()
+          }
+          expect(cluster.heights()).toEqual([4, 4, 4, 4])
+          expect(new Set(cluster.disks.map((disk) => disk.chain.join())).size).toBe(1)
+        },
+      ),
       { numRuns: 100 },
     )
   })
@@ -205,7 +213,9 @@ describe('execution that differs', () => {
   })
 })
 
-function expectNoDoubleVotes(records: { type: string; vote?: { body: { view: number; seq: number; digest: string } } }[]): void {
+function expectNoDoubleVotes(
+  records: { type: string; vote?: { body: { view: number; seq: number; digest: string } } }[],
+): void {
   const said = new Map<string, string>()
   for (const { type, vote } of records) {
     if (vote === undefined) continue

@@ -1,0 +1,103 @@
+/**
+ * The contract sandbox: runs one handler of one contract and says what came of it. Every call starts from the contract's
+ * memory image, is metered by counting, and ends as a value; only a bug of the host leaves `run` as an exception.
+ */
+import { createHash } from 'node:crypto'
+import { createMeter } from './gas.ts'
+import { createHostCalls } from './host.ts'
+import { bootBaseImage, hashMachine } from './image.ts'
+import { createImageCache, type LoadedContract } from './images.ts'
+import { DEPTH_MAX, IMAGE_CACHE_BYTES, LOAD_GAS_MAX } from './limits.ts'
+import { loadContract } from './load.ts'
+import type { Machine } from './machine.ts'
+import { createMachinePool, type MachinePool } from './machines.ts'
+import { readOutcome } from './outcome.ts'
+import { areArgumentsBounded } from './text.ts'
+import { trapOf } from './trap.ts'
+import type { Inspection, Invocation, Outcome } from './types.ts'
+
+export type * from './types.ts'
+
+export interface SandboxOptions {
+  /** Nested calls, the transaction's own included. */
+  depthMax?: number
+  /** Bound on the memory images kept. */
+  imageCacheBytes?: number
+}
+
+export interface Sandbox {
+  run(invocation: Invocation): Outcome
+  /** What a bundle offers, or why it is not a contract. Evaluates its top level under gas. */
+  inspect(code: string, gasLimit: number): Inspection
+  /** SHA-256 of a machine's state restored for this contract: the same always and everywhere. For audits and tests. */
+  hashRestoredState(code: string, depth: number): string
+}
+
+export const hashCode = (code: string) => createHash('sha256').update(code, 'utf8').digest('hex')
+
+export function createSandbox(options: SandboxOptions = {}): Sandbox {
+  const depthMax = options.depthMax ?? DEPTH_MAX
+  const images = createImageCache(options.imageCacheBytes ?? IMAGE_CACHE_BYTES)
+  const { image: base } = bootBaseImage()
+  const loader = createMachinePool()
+  const pools: MachinePool[] = []
+
+  function poolAt(depth: number): MachinePool {
+    for (let missing = pools.length; missing <= depth; missing++) pools.push(createMachinePool())
+    return pools[depth]!
+  }
+
+  function load(code: string, codeHash: string, gasLimit: number): LoadedContract | (Inspection & { ok: false }) {
+    const known = images.get(codeHash)
+    if (known !== undefined) return known
+    const actual = hashCode(code)
+    if (actual !== codeHash) throw new Error(`contract code has hash ${actual}, but was given as ${codeHash}`)
+    const loaded = loadContract(loader, base, code, gasLimit)
+    if ('image' in loaded) images.put(codeHash, loaded)
+    return loaded
+  }
+
+  function run(invocation: Invocation): Outcome {
+    const { code, codeHash, args, gasLimit, depth } = invocation
+    if (depth >= depthMax) return { status: 'trap', code: 'DEPTH', gasUsed: gasLimit }
+    if (!areArgumentsBounded(args)) return { status: 'failed', code: 'BAD_ARGUMENTS', message: '', gasUsed: 0 }
+    const contract = load(code, codeHash, LOAD_GAS_MAX)
+    if (!('image' in contract)) return { status: 'failed', code: 'BAD_CODE', message: '', gasUsed: 0 }
+    try {
+      return runLoaded(poolAt(depth), contract, invocation)
+    } catch (error) {
+      const trap = trapOf(error)
+      if (trap === undefined) throw error
+      return { status: 'trap', code: trap, gasUsed: gasLimit }
+    }
+  }
+
+  return {
+    run,
+    inspect(code, gasLimit) {
+      // Never more than a rebuild gets: an image that was made once must be possible to make again.
+      const loaded = load(code, hashCode(code), Math.min(gasLimit, LOAD_GAS_MAX))
+      return 'image' in loaded ? { ok: true, ...loaded.shape } : loaded
+    },
+    hashRestoredState(code, depth) {
+      const contract = load(code, hashCode(code), LOAD_GAS_MAX)
+      if (!('image' in contract)) throw new Error(`not a contract: ${contract.code} ${contract.message}`)
+      const idle = () => ({ onPoll: () => {}, onHostCall: () => 0 })
+      return poolAt(depth).run(contract.image, idle, hashMachine)
+    },
+  }
+}
+
+function runLoaded(pool: MachinePool, { image }: LoadedContract, invocation: Invocation): Outcome {
+  const { kind, method, args, context, gasLimit } = invocation
+  const meter = createMeter(gasLimit)
+  const { dispatch, scratch } = image.handles
+  const activationOf = (machine: Machine) => ({
+    onPoll: meter.poll,
+    onHostCall: createHostCalls(machine, scratch, invocation, meter),
+  })
+  return pool.run(image, activationOf, (machine) => {
+    const texts = [kind, method, args, JSON.stringify(context)].map(machine.newText)
+    return readOutcome(machine, machine.call(dispatch, texts), scratch, meter.used)
+  })
+}

@@ -1,0 +1,60 @@
+/** Evaluates a contract's top level on the base image and takes the contract's own image. Runs on a fixed allowance. */
+import { createMeter } from './gas.ts'
+import { type Image, takeImage } from './image.ts'
+import type { LoadedContract } from './images.ts'
+import { CODE_BYTES_MAX, IMAGE_BYTES_MAX, METHOD_PATTERN } from './limits.ts'
+import type { Machine } from './machine.ts'
+import type { MachinePool } from './machines.ts'
+import { readReply } from './outcome.ts'
+import { trapOf } from './trap.ts'
+import type { ContractShape, Inspection, InspectionCode } from './types.ts'
+
+type Refusal = Inspection & { ok: false }
+
+const refuse = (code: string, message: string): Refusal => ({ ok: false, code: code as InspectionCode, message })
+
+export function loadContract(pool: MachinePool, base: Image, code: string, gasLimit: number): LoadedContract | Refusal {
+  const codeBytes = Buffer.byteLength(code)
+  if (codeBytes > CODE_BYTES_MAX) {
+    return refuse('TOO_LARGE', `the bundle has ${codeBytes} bytes; at most ${CODE_BYTES_MAX} are allowed`)
+  }
+  const meter = createMeter(gasLimit)
+  const onHostCall = () => {
+    throw new Error('a contract reached the host while loading')
+  }
+  try {
+    return pool.run(
+      base,
+      () => ({ onPoll: meter.poll, onHostCall }),
+      (machine) => evaluate(machine, base, code),
+    )
+  } catch (error) {
+    const trap = trapOf(error)
+    if (trap === undefined) throw error
+    return refuse(trap, 'the top level of the script does not come to an end within its allowance')
+  }
+}
+
+function evaluate(machine: Machine, base: Image, code: string): LoadedContract | Refusal {
+  const { engine } = machine
+  const { register, describeLoading, scratch } = base.handles
+  const result = machine.evaluate(code, 'contract.js')
+  if (engine.qjs_is_exception(result)) {
+    const reply = readReply(machine, machine.call(describeLoading, [engine.qjs_get_exception()]), scratch)
+    return 'code' in reply ? refuse(reply.code, reply.message.trim()) : refuse('THROWN', '')
+  }
+  engine.qjs_free_value(result)
+  const reply = readReply(machine, machine.call(register, []), scratch)
+  if ('code' in reply) return refuse(reply.code, reply.message)
+  const shape = JSON.parse(reply.value ?? 'null') as ContractShape
+  const badName = [...shape.calls, ...shape.views].find((name) => !METHOD_PATTERN.test(name))
+  if (badName !== undefined) return refuse('BAD_SHAPE', `the method name ${JSON.stringify(badName)} is not allowed`)
+  const image = takeImage(machine, base.handles)
+  if (image.bytes.length > IMAGE_BYTES_MAX) {
+    return refuse(
+      'TOO_LARGE',
+      `loading leaves ${image.bytes.length} bytes in memory; at most ${IMAGE_BYTES_MAX} are allowed`,
+    )
+  }
+  return { image, shape }
+}

@@ -1,0 +1,34 @@
+/** Reads what the prelude's functions return: 'u', 'v' and JSON text, or 'e', a code, a line feed and a message. */
+import type { Pointer } from './engine.ts'
+import { MESSAGE_BYTES_MAX, RESULT_BYTES_MAX } from './limits.ts'
+import { type Machine, OutOfHeap } from './machine.ts'
+import { clipText } from './text.ts'
+import type { FailureCode, Outcome } from './types.ts'
+
+export type Reply = { value: string | null } | { code: string; message: string }
+
+export function readReply(machine: Machine, value: Pointer, scratch: Pointer): Reply {
+  // The prelude catches everything, so what still gets out is the heap being too full for its answer.
+  const exhausted = { code: 'OUT_OF_MEMORY', message: '' }
+  if (machine.engine.qjs_is_exception(value) !== 0) return exhausted
+  try {
+    const text = machine.readText(value, scratch)
+    if (text === 'u') return { value: null }
+    if (text.startsWith('v')) return { value: text.slice(1) }
+    const lineEnd = text.indexOf('\n')
+    return { code: text.slice(1, lineEnd), message: clipText(text.slice(lineEnd + 1), MESSAGE_BYTES_MAX) }
+  } catch (error) {
+    if (error instanceof OutOfHeap) return exhausted
+    throw error
+  }
+}
+
+export function readOutcome(machine: Machine, value: Pointer, scratch: Pointer, gasUsed: number): Outcome {
+  const reply = readReply(machine, value, scratch)
+  // The codes come from the prelude, which writes no others.
+  if ('code' in reply) return { status: 'failed', code: reply.code as FailureCode, message: reply.message, gasUsed }
+  if (reply.value !== null && Buffer.byteLength(reply.value) > RESULT_BYTES_MAX) {
+    return { status: 'failed', code: 'LIMIT', message: '', gasUsed }
+  }
+  return { status: 'ok', result: reply.value, gasUsed }
+}
