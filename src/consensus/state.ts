@@ -123,8 +123,8 @@ export function domainOf(state: State) {
 
 /** Adds a vote unless its signer already has one here. Returns the earlier vote, whatever it says, or undefined when added. */
 export function addVote<T extends { signer: number }>(votes: VotesByView<T>, view: number, vote: T): T | undefined {
-  let inView = votes.get(view)
-  if (inView === undefined) votes.set(view, (inView = new Map()))
+  const inView = votes.get(view) ?? new Map<number, T>()
+  votes.set(view, inView)
   const earlier = inView.get(vote.signer)
   if (earlier === undefined) inView.set(vote.signer, vote)
   return earlier

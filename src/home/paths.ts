@@ -1,0 +1,35 @@
+// Where everything of a node lies in its home.
+import { join, resolve } from 'node:path'
+
+export interface HomePaths {
+  home: string
+  config: string
+  genesis: string
+  keys: string
+  validatorKey: string
+  nodeKey: string
+  data: string
+  /** LevelDB's folder; the ledger makes it. */
+  ledger: string
+  consensusLog: string
+  /** Where other nodes were reached; the network makes it. */
+  addressBook: string
+  backups: string
+}
+
+export function homePaths(home: string): HomePaths {
+  const root = resolve(home)
+  return {
+    home: root,
+    config: join(root, 'config.toml'),
+    genesis: join(root, 'genesis.json'),
+    keys: join(root, 'keys'),
+    validatorKey: join(root, 'keys', 'validator.json'),
+    nodeKey: join(root, 'keys', 'node.json'),
+    data: join(root, 'data'),
+    ledger: join(root, 'data', 'ledger'),
+    consensusLog: join(root, 'data', 'consensus.log'),
+    addressBook: join(root, 'data', 'peers.json'),
+    backups: join(root, 'backups'),
+  }
+}

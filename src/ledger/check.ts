@@ -1,0 +1,138 @@
+// What start-up wants to know of a ledger folder: is it this network's, whole, and does its state fit its head?
+//
+// Values are checked at every read, so this looks for what reads cannot see: entries that are gone. LevelDB drops what it cannot
+// read of its journal without a word, which takes whole batches, that is, whole blocks.
+import { blockHash as hashOfHeader } from '../crypto/digest.ts'
+import { type Header, headerCodec, ZERO_HASH } from '../types/block.ts'
+import { toHex } from '../types/hex.ts'
+import { decode } from '../types/schema.ts'
+import { createBlockReader, readHead } from './blocks.ts'
+import { LedgerDamaged, LedgerForeign, LedgerLocked } from './errors.ts'
+import { claim } from './format.ts'
+import { certifiedKey, type HeightKind, heightKey, kindRange, readHeight } from './keys.ts'
+import { openStore, type Store } from './store.ts'
+
+/** `thing` is what is wrong, `reason` what was expected and what was found, `mend` what to do. */
+export interface Fault {
+  code: string
+  thing: string
+  reason: string
+  mend: string
+}
+
+/** The last blocks are read whole and their links followed. */
+export const RECENT_BLOCKS = 64
+const FAULTS_MAX = 20
+const refetch =
+  'Stop the node, move the ledger folder aside and start again: the node fetches the blocks from its peers.'
+const damaged = (thing: string, reason: string): Fault => ({ code: 'LEDGER_DAMAGED', thing, reason, mend: refetch })
+
+/** Opens, checks and closes a folder. What keeps it from being opened is a fault too. */
+export async function checkFolder(options: { directory: string; genesisHash: string }): Promise<Fault[]> {
+  let store: Store | undefined
+  try {
+    store = await openStore(options.directory)
+    await claim(store, options.directory, options.genesisHash)
+    return await checkStore(store, undefined)
+  } catch (error) {
+    return [faultOf(error)]
+  } finally {
+    await store?.close()
+  }
+}
+
+/** `stateRoot` is the root of the state on the disk, where the caller has the tree. */
+export async function checkStore(store: Store, stateRoot: string | undefined): Promise<Fault[]> {
+  try {
+    const head = readHead(store)
+    if (head === undefined) return checkEmpty(store)
+    const faults = [
+      ...(await checkHeights(store, 'header', 0, head.height)),
+      ...(await checkCertificates(store, head.height)),
+      ...(await checkRecent(store, head)),
+    ]
+    const header = await createBlockReader(store).header(head.height)
+    if (stateRoot !== undefined && header !== undefined && header.stateRoot !== stateRoot) {
+      faults.push(damaged('the state', `its root is ${stateRoot}, but block ${head.height} says ${header.stateRoot}`))
+    }
+    return faults.slice(0, FAULTS_MAX)
+  } catch (error) {
+    return [faultOf(error)]
+  }
+}
+
+async function checkEmpty(store: Store): Promise<Fault[]> {
+  const cursor = store.cursor({ ...kindRange('header'), limit: 1 })
+  const entry = await cursor.next()
+  await cursor.close()
+  return entry === undefined ? [] : [damaged('the head', 'there are blocks, but no entry says which is the last')]
+}
+
+/** Exactly one entry of this kind for each height from `from` to `to`. */
+async function checkHeights(store: Store, kind: HeightKind, from: number, to: number): Promise<Fault[]> {
+  const { lt } = kindRange(kind)
+  const cursor = store.cursor({ gte: heightKey(kind, from), lt })
+  const faults: Fault[] = []
+  try {
+    let expected = from
+    for (
+      let entry = await cursor.next();
+      entry !== undefined && faults.length < FAULTS_MAX;
+      entry = await cursor.next()
+    ) {
+      const height = readHeight(entry[0], 1)
+      if (height > to && kind !== 'certificate') {
+        faults.push(damaged(`the ${kind} at height ${height}`, `the head is at height ${to}`))
+      } else if (height > expected && expected <= to) {
+        faults.push(damaged(`the ${kind} at heights ${expected} to ${Math.min(height - 1, to)}`, 'it is missing'))
+      }
+      expected = height + 1
+    }
+    if (expected <= to && faults.length < FAULTS_MAX) {
+      faults.push(damaged(`the ${kind} at heights ${expected} to ${to}`, 'it is missing'))
+    }
+  } finally {
+    await cursor.close()
+  }
+  return faults
+}
+
+async function checkCertificates(store: Store, head: number): Promise<Fault[]> {
+  const stored = store.getSync(certifiedKey)
+  const certified = stored === undefined ? 0 : readHeight(stored)
+  if (certified > head) return [damaged('the certified height', `it is ${certified}, above the head at ${head}`)]
+  return certified === 0 ? [] : checkHeights(store, 'certificate', 1, certified)
+}
+
+/** The last blocks' parts, the head's own hash, and each parent link below it. */
+async function checkRecent(store: Store, head: { height: number; blockHash: string }): Promise<Fault[]> {
+  const faults: Fault[] = []
+  let expected = head.blockHash
+  for (let height = head.height; height >= 0 && height > head.height - RECENT_BLOCKS; height--) {
+    const stored = await store.get(heightKey('header', height))
+    if (stored === undefined) break // Reported as a gap.
+    const header: Header = decode(headerCodec, stored.subarray(32))
+    const actual = hashOfHeader(header)
+    const source = height === head.height ? 'the head entry' : `block ${height + 1}`
+    if (actual !== expected || toHex(stored.subarray(0, 32)) !== expected) {
+      faults.push(damaged(`block ${height}`, `its hash is ${actual}, but ${source} says ${expected}`))
+    }
+    for (const kind of ['batch', 'receipts'] as const) {
+      const part = await store.get(heightKey(kind, height))
+      if (part === undefined) faults.push(damaged(`the ${kind} of block ${height}`, 'it is missing'))
+    }
+    if (header.height !== height) faults.push(damaged(`block ${height}`, `its header says height ${header.height}`))
+    expected = header.parentHash
+    if (height === 0 && expected !== ZERO_HASH) faults.push(damaged('block 0', 'it has a parent'))
+  }
+  return faults
+}
+
+/** An error of opening or reading as a fault; anything unforeseen is thrown on. */
+export function faultOf(error: unknown): Fault {
+  if (error instanceof LedgerDamaged || error instanceof LedgerForeign || error instanceof LedgerLocked) {
+    const [reason, ...mend] = error.message.split(/(?<=\.) (?=[A-Z])/)
+    return { code: error.code, thing: 'the ledger folder', reason: reason!, mend: mend.join(' ') }
+  }
+  throw error
+}

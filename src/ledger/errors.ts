@@ -1,0 +1,88 @@
+// What the ledger can refuse or find broken. Each has a stable `code`; docs/data.md says what an operator does about it.
+
+/** A stored value that is not what was written, or a value that must exist and does not. */
+export class LedgerDamaged extends Error {
+  readonly code = 'LEDGER_DAMAGED'
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'LedgerDamaged'
+  }
+}
+
+/** Another process has the folder open. */
+export class LedgerLocked extends Error {
+  readonly code = 'LEDGER_LOCKED'
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'LedgerLocked'
+  }
+}
+
+/** The folder holds another network's ledger, or one written in a format this version does not know. */
+export class LedgerForeign extends Error {
+  readonly code = 'LEDGER_FOREIGN'
+  constructor(message: string) {
+    super(message)
+    this.name = 'LedgerForeign'
+  }
+}
+
+/** State at this height is no longer kept. */
+export class Pruned extends Error {
+  readonly code = 'PRUNED'
+  readonly oldestHeight: number
+  constructor(height: number, oldestHeight: number) {
+    super(
+      `The state at height ${height} is pruned: this node keeps it from height ${oldestHeight} on. ` +
+        'Ask a node with a longer history, or read at a later height.',
+    )
+    this.name = 'Pruned'
+    this.oldestHeight = oldestHeight
+  }
+}
+
+/** State was asked for at a height that is not executed yet. */
+export class AboveHead extends Error {
+  readonly code = 'ABOVE_HEAD'
+  readonly headHeight: number | undefined
+  constructor(height: number, headHeight: number | undefined) {
+    const head = headHeight === undefined ? 'the ledger is empty' : `the head is at height ${headHeight}`
+    super(`The state at height ${height} does not exist yet: ${head}. Wait for that block, or read at the head.`)
+    this.name = 'AboveHead'
+    this.headHeight = headHeight
+  }
+}
+
+/** An error of this file as plain data, to cross between threads. */
+export interface ErrorData {
+  code: string
+  message: string
+  height?: number
+  bound?: number | undefined
+}
+
+export function errorToData(error: unknown, height: number): ErrorData {
+  if (error instanceof Pruned) return { code: error.code, message: error.message, height, bound: error.oldestHeight }
+  if (error instanceof AboveHead) return { code: error.code, message: error.message, height, bound: error.headHeight }
+  if (error instanceof Error) {
+    return { code: 'code' in error ? String(error.code) : '', message: error.message }
+  }
+  return { code: '', message: String(error) }
+}
+
+export function errorFromData({ code, message, height, bound }: ErrorData): Error {
+  switch (code) {
+    case 'PRUNED':
+      return new Pruned(height!, bound!)
+    case 'ABOVE_HEAD':
+      return new AboveHead(height!, bound)
+    case 'LEDGER_DAMAGED':
+      return new LedgerDamaged(message)
+    case 'LEDGER_LOCKED':
+      return new LedgerLocked(message)
+    case 'LEDGER_FOREIGN':
+      return new LedgerForeign(message)
+    default:
+      return new Error(message)
+  }
+}

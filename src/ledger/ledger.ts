@@ -1,0 +1,230 @@
+// The ledger: blocks, state and indexes on one disk, each block one atomic and synced batch. See docs/data.md for what is stored.
+//
+// Several threads of one process hold a ledger on the same folder: the executor commits blocks, the main thread puts certificates
+// and reads. So no handle keeps in memory what another one changes; the state tree belongs to the one thread that commits.
+import { blockHash as hashOfHeader } from '../crypto/digest.ts'
+import { STATE_HISTORY_BLOCKS } from '../limits.ts'
+import { type Certificate, certificateCodec, ZERO_HASH } from '../types/block.ts'
+import { encode } from '../types/schema.ts'
+import { type BlockToCommit, blockOperations, createBlockReader, type Head, readHead } from './blocks.ts'
+import { checkStore, type Fault } from './check.ts'
+import { claim } from './format.ts'
+import { createStateView, type StateView, stateOperations } from './history.ts'
+import { certifiedKey, heightBytes, heightKey, kindRange, readHeight, readStateKey, stateKey } from './keys.ts'
+import { type Operation, openStore, type Store } from './store.ts'
+import { createStateTree, type StateTree, type TreeChange, type Writes } from './tree.ts'
+
+export type { BlockToCommit, Head, StoredBlock, TransactionPlace, TransactionQuery } from './blocks.ts'
+export type { Fault } from './check.ts'
+export type { StateView } from './history.ts'
+
+export interface LedgerOptions {
+  directory: string
+  genesisHash: string
+  /** Heights behind the head whose state stays readable. The committing handle's setting counts. */
+  historyBlocks?: number
+  /** Only the committing thread needs the state tree; it takes about 130 bytes a key. */
+  readonly tree: boolean
+}
+
+export interface Ledger extends ReturnType<typeof createLedger> {}
+
+const TREE_CHUNK_KEYS = 65_536
+
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const store = await openStore(options.directory)
+  try {
+    await claim(store, options.directory, options.genesisHash)
+    const tree = options.tree ? await loadTree(store) : undefined
+    return createLedger(store, tree, options)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** Streams the whole state into a new tree. */
+async function loadTree(store: Store): Promise<StateTree> {
+  const tree = createStateTree()
+  const cursor = store.cursor(kindRange('state'))
+  try {
+    let chunk: [string, string][] = []
+    for (let entry = await cursor.next(); entry !== undefined; entry = await cursor.next()) {
+      chunk.push([readStateKey(entry[0]), entry[1].toString('utf8')])
+      if (chunk.length < TREE_CHUNK_KEYS) continue
+      tree.adopt(tree.prepare(chunk))
+      chunk = []
+    }
+    tree.adopt(tree.prepare(chunk))
+  } finally {
+    await cursor.close()
+  }
+  return tree
+}
+
+function createLedger(store: Store, tree: StateTree | undefined, options: LedgerOptions) {
+  const reader = createBlockReader(store)
+  const committer = createCommitter(store, tree, options)
+  const certifiedHeight = (): number => {
+    const stored = store.getSync(certifiedKey)
+    return stored === undefined ? 0 : readHeight(stored)
+  }
+  let certifying: Promise<unknown> = Promise.resolve()
+
+  async function writeCertificates(certificates: Certificate[]): Promise<void> {
+    const fresh = new Set<number>()
+    const operations: Operation[] = []
+    for (const certificate of certificates) {
+      const { height, blockHash } = certificate
+      const executed = height < 1 ? undefined : await reader.blockHash(height)
+      if (executed !== blockHash) {
+        const have = executed === undefined ? 'no such block is executed' : `the executed block is ${executed}`
+        throw new Error(`A certificate for block ${height} with hash ${blockHash} was put, but ${have}.`)
+      }
+      fresh.add(height)
+      operations.push({
+        type: 'put',
+        key: heightKey('certificate', height),
+        value: encode(certificateCodec, certificate),
+      })
+    }
+    const before = certifiedHeight()
+    let certified = before
+    while (fresh.has(certified + 1) || (await reader.certificate(certified + 1)) !== undefined) certified++
+    if (certified > before) operations.push({ type: 'put', key: certifiedKey, value: heightBytes(certified) })
+    if (operations.length > 0) await store.write(operations)
+  }
+
+  return {
+    ...reader,
+    /** The last executed block; undefined on an empty ledger. */
+    head: (): Head | undefined => readHead(store),
+    /** The latest executed value of a state key. */
+    getState: (key: string): string | undefined => store.getSync(stateKey(key))?.toString('utf8'),
+    /** The state root there would be after these writes. Nothing changes. */
+    rootAfter: (writes: Writes): string => committer.rootAfter(writes),
+    /** Writes a block and its state, all or nothing. Throws on a block that does not follow the head: a bug of the caller. */
+    commitBlock: (block: BlockToCommit): Promise<void> => committer.commitBlock(block),
+    /** Keeps certificates of executed blocks. */
+    putCertificates(certificates: Certificate[]): Promise<void> {
+      const written = certifying.then(() => writeCertificates(certificates))
+      certifying = written.catch(() => undefined)
+      return written
+    },
+    /** The highest height up to which every block is certified; genesis needs no certificate. */
+    certifiedHeight,
+    /** The state after the block at `height`. */
+    stateAt: (height: number): StateView => createStateView(store, height),
+    /** What is wrong with the ledger on the disk, as start-up wants to know it. */
+    check: (): Promise<Fault[]> => checkStore(store, tree?.root()),
+    /** Bytes on the disk. */
+    approximateSize: (): Promise<number> => store.size(),
+    async close(): Promise<void> {
+      await committer.close()
+      await certifying
+      await store.close()
+    },
+  }
+}
+
+/** The one writer of blocks: holds the tree and the change last computed against it, so a root asked for is not computed twice. */
+function createCommitter(store: Store, tree: StateTree | undefined, options: LedgerOptions) {
+  const historyBlocks = options.historyBlocks ?? STATE_HISTORY_BLOCKS
+  let prepared: { entries: [string, string | null][]; change: TreeChange } | undefined
+  let running: Promise<void> | undefined
+  let failure: unknown
+  let closed = false
+
+  function ownTree(): StateTree {
+    if (tree === undefined) throw new Error('This ledger was opened without its state tree; open it with tree: true.')
+    return tree
+  }
+
+  function prepare(writes: Writes): TreeChange {
+    if (prepared !== undefined) {
+      // The caller's map may have changed since, so its entries are compared, not its identity.
+      if (sameEntries(prepared.entries, writes)) return prepared.change
+      ownTree().drop(prepared.change)
+      prepared = undefined
+    }
+    const entries = [...writes]
+    for (const [key, value] of entries) {
+      // Lone surrogates would all become U+FFFD on the disk, and two keys one.
+      if (!key.isWellFormed()) throw new Error(`The state key ${JSON.stringify(key)} has a lone surrogate.`)
+      if (value?.isWellFormed() === false) throw new Error(`The value of ${JSON.stringify(key)} has a lone surrogate.`)
+    }
+    prepared = { entries, change: ownTree().prepare(entries) }
+    return prepared.change
+  }
+
+  async function commit(block: BlockToCommit): Promise<void> {
+    assertFollows(readHead(store), block, options.genesisHash)
+    const { header, writes } = block
+    const change = prepare(writes)
+    if (change.root !== header.stateRoot) {
+      throw new Error(`Block ${header.height} has state root ${header.stateRoot}, but its writes give ${change.root}.`)
+    }
+    // From here on the change belongs to this commit: a root asked for meanwhile must not drop it.
+    prepared = undefined
+    try {
+      const state = await stateOperations(store, header.height, writes, historyBlocks)
+      await store.write([...blockOperations(block), ...state])
+    } catch (error) {
+      failure = error
+      throw error
+    }
+    ownTree().adopt(change)
+  }
+
+  return {
+    rootAfter(writes: Writes): string {
+      if (running !== undefined) throw new Error('rootAfter was called while a block is being committed.')
+      return prepare(writes).root
+    },
+    async commitBlock(block: BlockToCommit): Promise<void> {
+      if (running !== undefined) throw new Error('commitBlock was called while a block is being committed.')
+      if (closed) throw new Error('commitBlock was called on a closed ledger.')
+      // After a failed write nobody knows what the disk holds; only a restart reads it again.
+      if (failure !== undefined)
+        throw new Error('An earlier block could not be written; restart the node.', { cause: failure })
+      running = commit(block)
+      try {
+        await running
+      } finally {
+        running = undefined
+      }
+    },
+    /** Takes no more blocks; resolves when the last one is written. */
+    async close(): Promise<void> {
+      closed = true
+      await running?.catch(() => undefined)
+    },
+  }
+}
+
+function sameEntries(entries: readonly (readonly [string, string | null])[], writes: Writes): boolean {
+  if (entries.length !== writes.size) return false
+  let index = 0
+  for (const [key, value] of writes) {
+    const entry = entries[index++]!
+    if (entry[0] !== key || entry[1] !== value) return false
+  }
+  return true
+}
+
+function assertFollows(head: Head | undefined, block: BlockToCommit, genesisHash: string): void {
+  const { header, blockHash, transactions, receipts } = block
+  const expected = { height: head === undefined ? 0 : head.height + 1, parent: head?.blockHash ?? ZERO_HASH }
+  const refuse = (what: string): never => {
+    throw new Error(`Block ${header.height} cannot be committed: ${what}.`)
+  }
+  if (header.height !== expected.height) refuse(`expected height ${expected.height}`)
+  if (header.parentHash !== expected.parent) refuse(`expected parent ${expected.parent}, got ${header.parentHash}`)
+  if (header.genesisHash !== genesisHash)
+    refuse(`it is of network ${header.genesisHash}, this ledger of ${genesisHash}`)
+  const hash = hashOfHeader(header)
+  if (hash !== blockHash) refuse(`its header's hash is ${hash}, not ${blockHash}`)
+  const matches =
+    receipts.length === transactions.length && receipts.every((receipt, i) => receipt.txId === transactions[i]!.id)
+  if (!matches) refuse('its receipts are not those of its transactions, in their order')
+}

@@ -1,0 +1,159 @@
+// LevelDB with checksums of our own.
+//
+// The binding offers no checksum options, and a flipped byte in a table came back as a wrong value without an error. So each
+// stored value is CRC-32(key ‖ value), 4 bytes big-endian, then the value; it is checked at every read. The key is covered too:
+// a value found under the wrong key is damage.
+import { mkdirSync, realpathSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { ClassicLevel } from 'classic-level'
+import { LedgerDamaged, LedgerLocked } from './errors.ts'
+import { kindOf } from './keys.ts'
+
+export type Operation = { type: 'put'; key: Buffer; value: Uint8Array } | { type: 'del'; key: Buffer }
+export type Snapshot = ReturnType<ClassicLevel['snapshot']>
+export interface Range {
+  gte: Buffer
+  lt: Buffer
+  reverse?: boolean
+  limit?: number
+  snapshot?: Snapshot | undefined
+}
+
+/** Entries in order; `seek` jumps to the first key at or after a target. Close it, or it pins its version of the store. */
+export interface Cursor {
+  next(): Promise<[key: Buffer, value: Buffer] | undefined>
+  seek(target: Buffer): void
+  close(): Promise<void>
+}
+
+export interface Store {
+  get(key: Buffer, snapshot?: Snapshot): Promise<Buffer | undefined>
+  getSync(key: Buffer): Buffer | undefined
+  cursor(range: Range): Cursor
+  /** Writes all or nothing; resolves when it is on the disk. */
+  write(operations: Operation[]): Promise<void>
+  /** One unchanging version of the whole store. Close it. */
+  snapshot(): Snapshot
+  /** Bytes of all files in the folder. */
+  size(): Promise<number>
+  close(): Promise<void>
+}
+
+const mend =
+  'Stop the node, move the ledger folder aside and start again: the node fetches the blocks from its peers. ' +
+  'Check the disk first; damage tends to come back.'
+
+/** The stored form of a value. */
+export function seal(key: Uint8Array, value: Uint8Array): Buffer {
+  const stored = Buffer.allocUnsafe(4 + value.length)
+  stored.writeUInt32BE(crc32(value, crc32(key)))
+  stored.set(value, 4)
+  return stored
+}
+
+/** The value in a stored form; throws LedgerDamaged where the checksum does not fit. */
+export function unseal(key: Buffer, stored: Buffer): Buffer {
+  const value = stored.subarray(4)
+  if (stored.length >= 4 && stored.readUInt32BE(0) === crc32(value, crc32(key))) return value
+  throw new LedgerDamaged(
+    `The ledger's ${kindOf(key)} entry ${key.toString('hex', 0, 48)} fails its checksum: its bytes changed on the disk. ${mend}`,
+  )
+}
+
+export const missing = (thing: string): LedgerDamaged => new LedgerDamaged(`The ledger has no ${thing}. ${mend}`)
+
+export async function openStore(directory: string): Promise<Store> {
+  const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  // Threads share a database by the spelling of its path, so there must be one.
+  const level = new ClassicLevel<Buffer, Buffer>(realpathSync(directory), { ...encodings, multithreading: true })
+  await level.open().catch((error: unknown) => {
+    throw openFailure(directory, error)
+  })
+  return {
+    async get(key, snapshot) {
+      const stored = await level.get(key, { ...encodings, snapshot }).catch(rethrow)
+      return stored === undefined ? undefined : unseal(key, stored)
+    },
+    getSync(key) {
+      const stored = readSync(level, key)
+      return stored === undefined ? undefined : unseal(key, stored)
+    },
+    cursor: (range) => openCursor(level, range),
+    async write(operations) {
+      // A chained batch takes about two thirds of the time of an array of operations.
+      const batch = level.batch()
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.put(operation.key, seal(operation.key, operation.value))
+        else batch.del(operation.key)
+      }
+      await batch.write({ sync: true })
+    },
+    snapshot: () => level.snapshot(),
+    size: () => folderSize(directory),
+    close: () => level.close(),
+  }
+}
+
+function readSync(level: ClassicLevel<Buffer, Buffer>, key: Buffer): Buffer | undefined {
+  try {
+    return level.getSync(key)
+  } catch (error) {
+    return rethrow(error)
+  }
+}
+
+function openCursor(level: ClassicLevel<Buffer, Buffer>, range: Range): Cursor {
+  const iterator = level.iterator({ ...range, keyEncoding: 'buffer', valueEncoding: 'buffer' } as never)
+  return {
+    async next() {
+      const entry = await iterator.next().catch(rethrow)
+      if (entry === undefined) return undefined
+      const [key, stored] = entry as [Buffer, Buffer]
+      return [key, unseal(key, stored)]
+    },
+    seek: (target) => iterator.seek(target),
+    close: () => iterator.close(),
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+function rethrow(error: unknown): never {
+  if (codeOf(error) === 'LEVEL_CORRUPTION') {
+    throw new LedgerDamaged(`LevelDB reports damage: ${(error as Error).message}. ${mend}`, { cause: error })
+  }
+  throw error
+}
+
+function openFailure(directory: string, error: unknown): Error {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  if (codeOf(cause) === 'LEVEL_LOCKED') {
+    return new LedgerLocked(
+      `The ledger folder ${directory} is open in another process: another node runs on it. Stop that node, or start this one with a home of its own.`,
+      { cause },
+    )
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  if (codeOf(cause) === 'LEVEL_CORRUPTION') {
+    return new LedgerDamaged(`The ledger folder ${directory} cannot be opened: ${reason}. ${mend}`, { cause })
+  }
+  return new Error(
+    `The ledger folder ${directory} cannot be opened: ${reason}. Check that it exists on a disk with free space and that this user may write to it.`,
+    { cause },
+  )
+}
+
+async function folderSize(directory: string): Promise<number> {
+  let total = 0
+  for (const name of await readdir(directory)) {
+    // LevelDB may delete a file between the listing and this look at it.
+    const file = await stat(join(directory, name)).catch(() => undefined)
+    total += file?.size ?? 0
+  }
+  return total
+}
