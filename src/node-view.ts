@@ -1,6 +1,7 @@
 // The node as its API sees it: where it is, whom it hears, and the way in for transactions and reads.
 import { createRequire } from 'node:module'
 import type { ApiNode, StatusView } from './api/port.ts'
+import { createBlockCache } from './block-cache.ts'
 import type { Core } from './consensus/core.ts'
 import { primaryOf } from './consensus/proposer.ts'
 import { explain } from './execution/codes.ts'
@@ -97,7 +98,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
   const api: ApiNode = {
     genesis,
     genesisHash,
-    ledger,
+    ledger: { ...ledger, block: createBlockCache(ledger) },
     status,
     ready: () =>
       readiness({

@@ -14,8 +14,7 @@ export type SubmitResult = { ok: true; id: string } | SubmitRefusal
 
 export type ViewResult =
   /** `result` is JSON text, null when the handler returned nothing. */
-  | { ok: true; result: string | null; height: number; gasUsed: number }
-  | { ok: false; code: string; message: string }
+  { ok: true; result: string | null; height: number; gasUsed: number } | { ok: false; code: string; message: string }
 
 /** What a dry run says the transaction would get at the next height. */
 export type SimulateResult = { ok: true; height: number; receipt: Receipt } | SubmitRefusal
@@ -44,9 +43,21 @@ export interface LedgerReader {
     sender?: string
     contract?: string
     beforeHeight?: number
+    /** With it, from just before that transaction of `beforeHeight` on; without it, from the block below on. */
+    beforeIndex?: number
     limit: number
   }): Promise<{ id: string; height: number; index: number }[]>
   stateAt(height: number): StateReader
+  /** The lowest height whose block is kept; absent, every block is. */
+  oldestHeight?(): number
+  /** The path from `key` to the state root after `height`. Absent where this node keeps no tree to prove from. May throw PRUNED. */
+  proveState?(height: number, key: string): Promise<StatePath>
+}
+
+/** Siblings from the leaf up, hexadecimal; `other` is the leaf that stands where an absent key's would. */
+export interface StatePath {
+  siblings: string[]
+  other?: { path: string; valueHash: string }
 }
 
 export interface PeerView {
@@ -109,7 +120,12 @@ export interface ApiNode {
   /** Checks, verifies and admits a transaction in wire form, and passes it on. Idempotent. */
   submit(wire: Uint8Array, client: string): Promise<SubmitResult>
   /** Resolves true when the transaction reached that point (also as skipped for good), false at the timeout. */
-  awaitTransaction(id: string, until: 'executed' | 'certified', timeoutMs: number, signal?: AbortSignal): Promise<boolean>
+  awaitTransaction(
+    id: string,
+    until: 'executed' | 'certified',
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<boolean>
   /** The nonce the next transaction of this sender (key in hexadecimal) should have, pending ones counted. */
   pendingNonce(sender: string): number
   simulate(wire: Uint8Array): Promise<SimulateResult>
@@ -117,9 +133,15 @@ export interface ApiNode {
   view(contract: string, method: string, args: string): Promise<ViewResult>
   /** Resolves true when `height` is certified, false at the timeout. */
   awaitHeight(height: number, timeoutMs: number): Promise<boolean>
+  /**
+   * A certified height that no read which had ended before this call was above, by asking a quorum; undefined when no quorum
+   * answered in time. Absent where the node cannot ask: the API then refuses such reads instead of answering with older state.
+   */
+  linearizableHeight?(timeoutMs: number): Promise<number | undefined>
+  /** The explanation of a receipt's or view's code, for people: not part of what is agreed. */
+  explain(code: string): string
   /** Calls back for each certified height, in order; returns what ends it. */
   onCertified(listener: (height: number) => void): () => void
   /** Prometheus text. */
   metrics(): Promise<string>
 }
-

