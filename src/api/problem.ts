@@ -82,11 +82,12 @@ function describeFault(error: FastifyError): string {
   return `${error.message}${named}`
 }
 
-/** What a node calls its full queues. */
+/** A node's own words for what this API has a code for. */
 const NODE_CODES: Record<string, ApiCode> = { BUSY: 'TOO_BUSY' }
+export const publicCode = (code: string): string => NODE_CODES[code] ?? code
 
-/** The code of a node's refusal: one of this API's or of a receipt's; INTERNAL for any other, which would be a bug of the node's. */
-export function refusalCode(code: string): string {
-  if (isApiCode(code)) return code
-  return NODE_CODES[code] ?? (RECEIPT_CODE.test(code) ? code : 'INTERNAL')
+/** The code a transaction was refused with; INTERNAL where it is none of this API's, which would be a bug of the node's. */
+export function refusalCode(code: string): ApiCode {
+  const known = publicCode(code)
+  return isApiCode(known) ? known : 'INTERNAL'
 }

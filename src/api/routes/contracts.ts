@@ -3,7 +3,7 @@ import { type ApiContext, awaitAskedHeight, type Routes } from '../context.ts'
 import { parseOrText } from '../json.ts'
 import { VIEW_BODY_BYTES_MAX } from '../limits.ts'
 import type { StateReader } from '../port.ts'
-import { Problem, problemDocument, sendProblem } from '../problem.ts'
+import { Problem, problemDocument, publicCode, sendProblem } from '../problem.ts'
 import * as schemas from '../schemas.ts'
 
 const { answers, anyJson, hash, height, listOf, nullable, object, parameters, path, READ_CODES, readQuery } = schemas
@@ -107,7 +107,7 @@ function viewRoute(parent: Parameters<Routes>[0], context: ApiContext): void {
           const outcome = await gates.runs.run(() => node.view(params.name, params.method, body ?? NO_ARGUMENTS))
           if (!outcome.ok) {
             const { code, message } = outcome
-            return sendProblem(reply, problemDocument(code, message === '' ? node.explain(code) : message))
+            return sendProblem(reply, problemDocument(publicCode(code), message === '' ? node.explain(code) : message))
           }
           const { result, height: at, gasUsed } = outcome
           return { result: result === null ? null : parseOrText(result), height: at, gasUsed }
