@@ -1,4 +1,5 @@
 // The HTTP server: what every request meets before and after its route.
+import { finished } from 'node:stream/promises'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
@@ -9,7 +10,7 @@ import { watchMethods } from './methods.ts'
 import { convertQuery } from './numbers.ts'
 import { isOpenToAll, openToAllOrigins } from './origins.ts'
 import type { ApiNode } from './port.ts'
-import { documentOfError, problemDocument, sendProblem } from './problem.ts'
+import { documentOfError, Problem, problemDocument, sendProblem } from './problem.ts'
 import { answerBrokenRequest } from './raw.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
@@ -121,6 +122,7 @@ function addHooks(app: FastifyInstance, { gates, limits }: ApiContext): void {
     reply.header('cache-control', 'no-store')
     if (isOpenToAll(request.method, request.routeOptions.url))
       openToAllOrigins((name, value) => reply.header(name, value))
+    await refuseLargeBody(request, limits.bodyBytesMax)
     const bytes = bodyBytes(request, limits.bodyBytesMax)
     if (bytes === 0) return
     request.releaseBody = gates.bodies.enter(bytes)
@@ -144,6 +146,20 @@ function addHooks(app: FastifyInstance, { gates, limits }: ApiContext): void {
   })
 }
 const INTERNAL_DETAIL = 'The node failed while it answered, and its log says why: ask another node, or its operator.'
+
+/** Bodies up to this size are read to their end, and thrown away, before they are refused. */
+const DRAIN_BYTES_MAX = 64 * 1024 * 1024
+
+/**
+ * Refuses a body by its declared length. A client still sending when the connection closes would see a broken pipe instead of the
+ * answer, so what is not absurdly large is let through to nowhere first.
+ */
+async function refuseLargeBody({ raw, headers }: FastifyRequest, most: number): Promise<void> {
+  const declared = Number(headers['content-length'] ?? 0)
+  if (!(declared > most)) return
+  if (declared <= DRAIN_BYTES_MAX) await finished(raw.resume(), { writable: false }).catch(() => undefined)
+  throw new Problem('TOO_LARGE', `The body has ${declared} bytes, this node takes ${most}: send less at a time.`)
+}
 
 /** What the body may take. Without a length it may take the most; one over the limit is refused when it is about to be read. */
 function bodyBytes({ headers }: FastifyRequest, most: number): number {

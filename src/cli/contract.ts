@@ -1,0 +1,165 @@
+// `quorate contract`: from source to deployed code.
+import { writeFile } from 'node:fs/promises'
+import { resolveArguments } from './arguments.ts'
+import { define, group, type Run } from './command.ts'
+import { usage } from './error.ts'
+import { rememberHeights } from './heights.ts'
+import { wholeNumber } from './number.ts'
+import { addSendingOptions, type SendingOptions, sendCall } from './sending.ts'
+import { fields, shortHash, table } from './table.ts'
+
+interface ContractDocument {
+  name: string
+  codeHash: string
+  version: number
+  owner: string
+  deployedHeight: number
+  updatedHeight: number
+  calls: string[]
+  views: string[]
+}
+
+const SIGNING = ['node', 'keystore', 'from', 'passphrase'] as const
+
+export function contractCommands(run: Run) {
+  return group('contract', 'build, deploy and look at contracts', [
+    buildCommand(run),
+    deployCommand(run),
+    upgradeCommand(run),
+    listCommand(run),
+    showCommand(run),
+  ])
+}
+
+function buildCommand(run: Run) {
+  return define<{ out?: string }>(run, 'build <path>', 'bundle a contract into the one script that is deployed', {
+    set: (command) =>
+      command
+        .option('--out <file>', 'write the script to a file')
+        .addHelpText(
+          'after',
+          '\nPATH is a folder with index.ts, or one file. The same source gives the same bytes and hash on every machine.',
+        ),
+    async handle(context, [path], { out }) {
+      const { code, codeHash, bytes } = await bundle(path!)
+      if (out !== undefined) await writeFile(out, code)
+      const summary = fields([
+        ['code hash', codeHash],
+        ['bytes', bytes],
+        ['written to', out],
+      ])
+      context.print({ codeHash, bytes, ...(out === undefined ? { code } : { out }) }, summary)
+    },
+  })
+}
+
+function deployCommand(run: Run) {
+  return define<SendingOptions & { name: string; init?: string }>(
+    run,
+    'deploy <path>',
+    'bundle and deploy a contract; the sender becomes its owner',
+    {
+      needs: [...SIGNING],
+      set: (command) =>
+        addSendingOptions(
+          command
+            .requiredOption('--name <name>', 'what the contract is called')
+            .option('--init <json>', "argument of its init; '@NAME' as in tx send"),
+        ),
+      async handle(context, [path], options) {
+        checkName(options.name)
+        const init = await resolveArguments(context, options.init)
+        const { code } = await bundle(path!)
+        // The init stands in the arguments as it was typed.
+        const args = `{"name":${JSON.stringify(options.name)},"code":${JSON.stringify(code)},"init":${init}}`
+        return await sendCall(context, { contract: 'system', method: 'deploy', args }, options)
+      },
+    },
+  )
+}
+
+function upgradeCommand(run: Run) {
+  return define<SendingOptions & { name: string }>(
+    run,
+    'upgrade <path>',
+    "replace a contract's code; its state stays, no init runs",
+    {
+      needs: [...SIGNING],
+      set: (command) =>
+        addSendingOptions(command.requiredOption('--name <name>', 'the deployed contract; its owner signs')),
+      async handle(context, [path], options) {
+        checkName(options.name)
+        const { code } = await bundle(path!)
+        return await sendCall(
+          context,
+          { contract: 'system', method: 'upgrade', args: JSON.stringify({ name: options.name, code }) },
+          options,
+        )
+      },
+    },
+  )
+}
+
+function listCommand(run: Run) {
+  return define<{ after?: string; limit: number }>(run, 'list', 'list deployed contracts', {
+    needs: ['node', 'keystore'],
+    set: (command) =>
+      command
+        .option('--after <name>', 'only names after this one, to go on from the last page')
+        .option('--limit <count>', 'how many', wholeNumber(1, 100), 100),
+    async handle(context, _, { after, limit }) {
+      const nodes = await context.nodes()
+      await rememberHeights(context, nodes)
+      const answer = (await nodes.read('/v1/contracts', { after, limit })) as { contracts: ContractDocument[] }
+      const rows = answer.contracts.map(({ name, version, codeHash, owner }) => [
+        name,
+        String(version),
+        shortHash(codeHash),
+        owner,
+      ])
+      context.print(answer, rows.length === 0 ? 'no contracts' : table(['name', 'version', 'code hash', 'owner'], rows))
+    },
+  })
+}
+
+function showCommand(run: Run) {
+  return define<{ code?: boolean }>(run, 'show <name>', 'show one contract', {
+    needs: ['node', 'keystore'],
+    set: (command) => command.option('--code', 'print its code'),
+    async handle(context, [name], { code }) {
+      const nodes = await context.nodes()
+      await rememberHeights(context, nodes)
+      const path = `/v1/contracts/${encodeURIComponent(name!)}`
+      if (code) {
+        const answer = (await nodes.read(`${path}/code`)) as { code: string }
+        return context.print(answer, answer.code)
+      }
+      const contract = (await nodes.read(path)) as ContractDocument
+      context.print(
+        contract,
+        fields([
+          ['name', contract.name],
+          ['version', contract.version],
+          ['code hash', contract.codeHash],
+          ['owner', contract.owner],
+          ['deployed at', contract.deployedHeight],
+          ['updated at', contract.updatedHeight],
+          ['calls', contract.calls.join(', ')],
+          ['views', contract.views.join(', ')],
+        ]),
+      )
+    },
+  })
+}
+
+async function bundle(path: string) {
+  const { bundleContract } = await import('../contract/bundle.ts')
+  return await bundleContract(path)
+}
+
+function checkName(name: string): void {
+  if (/^[a-z][a-z0-9-]{1,39}$/.test(name) && name !== 'system') return
+  throw usage(
+    `"${name}" cannot name a contract: use 2 to 40 lower-case letters, digits and hyphens, a letter first, and not "system"`,
+  )
+}

@@ -1,0 +1,71 @@
+// The genesis document as nodes show it, read back into the form whose hash names the network. Nothing is checked but that hash: a
+// document that has it is the one that the network's makers agreed on.
+import { epochHash, firstEpoch, genesisHash as hashGenesis } from '../crypto/digest.ts'
+import type { Genesis, Validator } from '../types/epoch.ts'
+import { ClientError } from './error.ts'
+
+/** Whose signatures count: one epoch's validators, fixed by the genesis document. */
+export interface TrustedEpoch {
+  genesisHash: string
+  genesis: Genesis
+  epoch: number
+  validatorsHash: string
+  validators: readonly Validator[]
+  quorum: number
+}
+
+/** q = ⌈(n+f+1)/2⌉ with f = ⌊(n−1)/3⌋: any two quorums share an honest validator (docs/protocol.md, "Quorums"). */
+export function quorumOf(validators: number): number {
+  const faulty = Math.floor((validators - 1) / 3)
+  return Math.ceil((validators + faulty + 1) / 2)
+}
+
+/**
+ * The first epoch's validators out of a genesis document. Without an expected hash the document is taken as it is, and everything
+ * proven later is only as true as whoever handed it out. Throws ClientError.
+ */
+export function trustGenesis(document: unknown, expectedHash?: string): TrustedEpoch {
+  const genesis = readGenesis(document)
+  let genesisHash: string
+  try {
+    genesisHash = hashGenesis(genesis)
+  } catch (cause) {
+    throw new ClientError(
+      'BAD_ANSWER',
+      'the genesis document has values that it cannot have: take it from another node',
+      { cause },
+    )
+  }
+  if (expectedHash !== undefined && genesisHash !== expectedHash) {
+    throw new ClientError(
+      'WRONG_NETWORK',
+      `the genesis hash is ${genesisHash}, expected ${expectedHash}: ask a node of that network`,
+    )
+  }
+  const record = firstEpoch(genesis)
+  return {
+    genesisHash,
+    genesis,
+    epoch: record.epoch,
+    validatorsHash: epochHash(record),
+    validators: record.validators,
+    quorum: quorumOf(record.validators.length),
+  }
+}
+
+/** Fields are taken by name; a contract's `init` is JSON text where it is a string, and any other value is written out as JSON. */
+function readGenesis(document: unknown): Genesis {
+  try {
+    const { time, contracts, ...rest } = document as Genesis & { time: unknown; contracts: { init: unknown }[] }
+    return {
+      ...(rest as Genesis),
+      time: typeof time === 'string' ? Date.parse(time) : (time as number),
+      contracts: (contracts as (Genesis['contracts'][number] & { init: unknown })[]).map((contract) => ({
+        ...contract,
+        init: typeof contract.init === 'string' ? contract.init : JSON.stringify(contract.init ?? null),
+      })),
+    }
+  } catch (cause) {
+    throw new ClientError('BAD_ANSWER', 'this is no genesis document: take genesis.json from the network', { cause })
+  }
+}

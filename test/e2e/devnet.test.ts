@@ -1,0 +1,200 @@
+// What the README promises, done as a user does it: `quorate devnet` and the commands beside it, over real processes.
+import { copyFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDevnet, type Devnet, type Running } from './devnet.ts'
+
+interface Status {
+  height: number
+  certifiedHeight: number
+  blockHash: string
+}
+
+const ask = async <T>(url: string): Promise<T> => (await (await fetch(url)).json()) as T
+const status = (devnet: Devnet, index: number) => ask<Status>(devnet.url(index, '/v1/status'))
+const hashesAt = (devnet: Devnet, height: number) =>
+  Promise.all([0, 1, 2, 3].map(async (index) => (await ask<{ hash: string }>(devnet.url(index, `/v1/blocks/${height}?minHeight=${height}`))).hash))
+
+async function until<T>(what: string, get: () => Promise<T>, suits: (value: T) => boolean, timeoutMs = 60_000): Promise<T> {
+  const end = Date.now() + timeoutMs
+  for (;;) {
+    const value = await get().catch((error) => error)
+    if (!(value instanceof Error) && suits(value)) return value
+    if (Date.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms: ${JSON.stringify(value)} ${String(value)}`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+describe('a devnet', () => {
+  let devnet: Devnet
+  let running: Running
+  let bob: string
+
+  beforeAll(async () => {
+    devnet = await createDevnet()
+    running = await devnet.up()
+    bob = (await devnet.json('keys', 'show', 'bob')).address as unknown as string
+  }, 120_000)
+  afterAll(() => devnet?.close())
+
+  const pay = (amount: string, ...options: string[]) =>
+    devnet.run('tx', 'send', 'token', 'transfer', JSON.stringify({ to: bob, amount }), '--from', 'alice', ...options)
+
+  it('prints its table, takes a transaction at node 0 and shows it at node 3', async () => {
+    for (let index = 0; index < 4; index++) expect(running.output()).toContain(devnet.url(index, ''))
+    const sent = await pay('5', '--node', devnet.url(0, ''))
+    expect([sent.code, sent.stdout]).toEqual([0, expect.stringContaining('ok')])
+    const view = await devnet.json('view', 'token', 'balanceOf', JSON.stringify({ account: bob }), '--node', devnet.url(3, ''))
+    expect(view.result).toBe('5')
+  }, 60_000)
+
+  it('deploys a contract from its source, once', async () => {
+    const folder = join(devnet.directory, '..', 'counter')
+    const { mkdir } = await import('node:fs/promises')
+    await mkdir(folder)
+    await writeFile(
+      join(folder, 'index.ts'),
+      `import { contract } from 'quorate/contract'
+       export default contract({
+         calls: { add(ctx, args: { by: number }) { const n = ((ctx.state.get('n') as number) ?? 0) + args.by; ctx.state.set('n', n); return n } },
+         views: { read(ctx) { return ctx.state.get('n') ?? 0 } },
+       })`,
+    )
+    expect(await devnet.run('contract', 'deploy', folder, '--name', 'counter', '--from', 'alice')).toMatchObject({ code: 0 })
+    const again = await devnet.run('contract', 'deploy', folder, '--name', 'counter', '--from', 'alice')
+    expect([again.code, again.stdout + again.stderr]).toEqual([1, expect.stringContaining('CONTRACT_EXISTS')])
+    expect(await devnet.run('tx', 'send', 'counter', 'add', '{"by":2}', '--from', 'bob')).toMatchObject({ code: 0 })
+    expect((await devnet.json('state', 'get', 'counter', 'n')).value).toBe(2)
+    expect((await devnet.json('contract', 'show', 'counter')).version).toBe(1)
+  }, 60_000)
+
+  it('says on one line what is wrong, and exits 1 or 2', async () => {
+    const cases: [string[], number, string][] = [
+      [['tx', 'send', 'nothing', 'go', '{}', '--from', 'alice'], 1, 'UNKNOWN_CONTRACT'],
+      [['tx', 'send', 'token', 'nothing', '{}', '--from', 'alice'], 1, 'UNKNOWN_METHOD'],
+      [['tx', 'send', 'token', 'transfer', '{"to":', '--from', 'alice'], 2, 'JSON'],
+      [['tx', 'send', 'token', 'transfer', '{}', '--from', 'nobody'], 1, 'nobody'],
+      [['view', 'token', 'balanceOf', '{}', '--node', 'http://127.0.0.1:1'], 1, '127.0.0.1:1'],
+      [['frobnicate'], 2, 'frobnicate'],
+      [['start', '--home', join(devnet.directory, 'node-0')], 1, 'node-0'],
+    ]
+    for (const [args, code, text] of cases) {
+      const ran = await devnet.run(...args)
+      expect([args[0], ran.code, ran.stdout + ran.stderr]).toEqual([args[0], code, expect.stringContaining(text)])
+      expect(ran.stderr).not.toContain('    at ')
+    }
+  }, 60_000)
+
+  it('refuses bad bytes over HTTP and changes nothing', async () => {
+    const before = await status(devnet, 0)
+    const post = async (body: string) => {
+      const response = await fetch(devnet.url(0, '/v1/transactions'), { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      return [response.status, ((await response.json()) as { code: string }).code]
+    }
+    expect(await post('{"tx":"oQ=="}')).toEqual([400, 'MALFORMED'])
+    expect(await post('{"tx":17}')).toEqual([400, 'MALFORMED'])
+    expect(await post('{"tx":')).toEqual([400, 'MALFORMED'])
+    expect(await post(JSON.stringify({ tx: 'A'.repeat(8 << 20) }))).toEqual([413, 'TOO_LARGE'])
+    expect((await status(devnet, 0)).height).toBe(before.height)
+  })
+
+  it('stops on Ctrl-C and resumes the same ledger on the same folder', async () => {
+    const before = await until('agreement', () => Promise.all([0, 1, 2, 3].map((i) => status(devnet, i))), (all) => new Set(all.map((one) => one.blockHash)).size === 1)
+    const { certifiedHeight } = before[0]!
+    const hashes = await hashesAt(devnet, certifiedHeight)
+    expect(await running.end('SIGINT')).toBe(0)
+    running = await devnet.up()
+    expect((await status(devnet, 0)).height).toBe(certifiedHeight)
+    expect(await hashesAt(devnet, certifiedHeight)).toEqual(hashes)
+    expect((await pay('1')).code).toBe(0)
+  }, 120_000)
+
+  it('goes on with a backup killed for 200 blocks; it catches up and votes', async () => {
+    const pids = await devnet.pids(running)
+    process.kill(pids[3]!, 'SIGKILL')
+    const start = (await status(devnet, 0)).certifiedHeight
+    await load(devnet, 220, 1)
+    expect((await status(devnet, 0)).certifiedHeight - start).toBeGreaterThanOrEqual(200)
+    const back = devnet.start(3)
+    const { certifiedHeight } = await status(devnet, 0)
+    await until('catching up', () => status(devnet, 3), (one) => one.certifiedHeight >= certifiedHeight)
+    expect(new Set(await hashesAt(devnet, certifiedHeight)).size).toBe(1)
+    process.kill(pids[2]!, 'SIGKILL')
+    expect((await pay('1')).code).toBe(0)
+    const second = devnet.start(2)
+    await until('readiness', () => fetch(devnet.url(2, '/ready')), ({ status }) => status === 200)
+    await Promise.all([back.end('SIGTERM'), second.end('SIGTERM')])
+  }, 180_000)
+
+  it('keeps everything certified when all four are killed in the middle of a load', async () => {
+    await running.end('SIGINT')
+    running = await devnet.up()
+    const pids = await devnet.pids(running)
+    expect(pids).toHaveLength(4)
+    const certified: { id: string; height: number }[] = []
+    const loading = load(devnet, 200, 8, (receipt) => certified.push(receipt)).catch(() => undefined)
+    await until('some receipts', async () => certified.length, (count) => count >= 40)
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    await loading
+    await running.end('SIGINT')
+    running = await devnet.up()
+    expect(certified.length).toBeGreaterThanOrEqual(40)
+    for (const [position, { id, height }] of certified.entries()) {
+      const found = await ask<{ height: number; status: string }>(devnet.url(position % 4, `/v1/transactions/${id}?minHeight=${height}`))
+      expect(found).toMatchObject({ height, status: 'ok' })
+    }
+    const { certifiedHeight } = await status(devnet, 0)
+    for (let height = 0; height <= certifiedHeight; height += 7) expect(new Set(await hashesAt(devnet, height)).size).toBe(1)
+    expect((await pay('1')).code).toBe(0)
+  }, 180_000)
+
+  /** Sends transfers one after another from several senders, each waiting for its certified receipt. */
+  async function load(on: Devnet, count: number, senders: number, onReceipt: (receipt: { id: string; height: number }) => void = () => {}) {
+    const { loadKey } = await import('../../src/crypto/keystore.ts')
+    const { signTransaction } = await import('../../src/client/transaction.ts')
+    const { createKeyPair } = await import('../../src/crypto/signer.ts')
+    const { genesisHash: network } = await ask<{ genesisHash: string }>(on.url(0, '/v1/status'))
+    const alice = await loadKey(join(on.directory, 'keystore'), 'alice')
+    const keys = senders === 1 ? [alice] : Array.from({ length: senders }, (_, index) => createKeyPair(new Uint8Array(32).fill(index + 1)))
+    const first = senders === 1 ? ((await on.json('account', alice.address)).nonce as unknown as number) : 0
+    await Promise.all(
+      keys.map(async (key, index) => {
+        for (let nonce = first; nonce < first + count / senders; nonce++) {
+          const args = JSON.stringify({ to: bob, amount: senders === 1 ? '1' : '0' })
+          const call = { network, nonce, expires: 0, gasLimit: 1_000_000, contract: 'token', method: 'transfer', args }
+          const { wire } = await signTransaction(key, call)
+          const url = on.url(senders === 1 ? 0 : index % 4, '/v1/transactions?wait=certified&timeout=30000')
+          const response = await fetch(url, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ tx: Buffer.from(wire).toString('base64') }),
+          })
+          const receipt = (await response.json()) as { id: string; height: number; status: string }
+          if (response.status !== 200 || receipt.status !== 'ok') throw new Error(JSON.stringify(receipt))
+          onReceipt(receipt)
+        }
+      }),
+    )
+  }
+})
+
+it('quorate start refuses a genesis document of another engine', async () => {
+  const devnet = await createDevnet(1)
+  try {
+    const home = join(devnet.directory, '..', 'home')
+    const init = await devnet.run('init', '--home', home, '--name', 'solo', '--json')
+    expect(init.code).toBe(0)
+    const missing = await devnet.run('start', '--home', home)
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('genesis.json')])
+    const up = await devnet.up()
+    await up.end('SIGINT')
+    await copyFile(join(devnet.directory, 'genesis.json'), join(home, 'genesis.json'))
+    const { readFile } = await import('node:fs/promises')
+    const text = await readFile(join(home, 'genesis.json'), 'utf8')
+    await writeFile(join(home, 'genesis.json'), text.replace(/"engineHash": "[0-9a-f]{64}"/, `"engineHash": "${'0'.repeat(64)}"`))
+    const refused = await devnet.run('start', '--home', home)
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('engine')])
+  } finally {
+    await devnet.close()
+  }
+}, 120_000)
