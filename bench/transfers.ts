@@ -9,11 +9,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { loadKey } from '../src/crypto/keystore.ts'
+import { signTransaction } from '../src/client/transaction.ts'
 import { addressOf } from '../src/crypto/address.ts'
 import { sha256 } from '../src/crypto/hash.ts'
+import { loadKey } from '../src/crypto/keystore.ts'
 import { createKeyPair, verify } from '../src/crypto/signer.ts'
-import { signTransaction } from '../src/client/transaction.ts'
 
 const { values } = parseArgs({
   options: {
@@ -44,8 +44,15 @@ function measureVerify(): number {
   return (done / (performance.now() - start)) * 1000
 }
 
-async function post(url: string, body: unknown): Promise<{ status: number; body: { results?: { id: string; code?: string }[]; height?: number } }> {
-  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+async function post(
+  url: string,
+  body: unknown,
+): Promise<{ status: number; body: { results?: { id: string; code?: string }[]; height?: number } }> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
   return { status: response.status, body: (await response.json()) as never }
 }
 
@@ -60,9 +67,13 @@ async function cpuSeconds(pid: number): Promise<number> {
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'quorate-bench-'))
-const devnet = spawn(process.execPath, [quorate, 'devnet', '--dir', directory, '--port', String(port), '--validators', String(validators)], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-})
+const devnet = spawn(
+  process.execPath,
+  [quorate, 'devnet', '--dir', directory, '--port', String(port), '--validators', String(validators)],
+  {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  },
+)
 try {
   await new Promise<void>((resolve, reject) => {
     let text = ''
@@ -75,14 +86,26 @@ try {
   const urls = Array.from({ length: validators }, (_, index) => `http://127.0.0.1:${port + index}`)
   const { genesisHash } = await get<{ genesisHash: string }>(`${urls[0]}/v1/status`)
   const alice = await loadKey(join(directory, 'keystore'), 'alice')
-  const senders = Array.from({ length: senderCount }, (_, index) => createKeyPair(sha256(Buffer.from(`sender ${index}`))))
+  const senders = Array.from({ length: senderCount }, (_, index) =>
+    createKeyPair(sha256(Buffer.from(`sender ${index}`))),
+  )
   const call = (nonce: number, to: string, amount: string) => ({
-    network: genesisHash, nonce, expires: 0, gasLimit: 200_000, contract: 'token', method: 'transfer', args: JSON.stringify({ to, amount }),
+    network: genesisHash,
+    nonce,
+    expires: 0,
+    gasLimit: 200_000,
+    contract: 'token',
+    method: 'transfer',
+    args: JSON.stringify({ to, amount }),
   })
   const base64 = (wire: Uint8Array) => Buffer.from(wire).toString('base64')
 
-  const funding = await Promise.all(senders.map((sender, index) => signTransaction(alice, call(index, addressOf(sender.publicKey), '1000'))))
-  await post(`${urls[0]}/v1/transactions?wait=certified&timeout=60000`, { txs: funding.map(({ wire }) => base64(wire)) })
+  const funding = await Promise.all(
+    senders.map((sender, index) => signTransaction(alice, call(index, addressOf(sender.publicKey), '1000'))),
+  )
+  await post(`${urls[0]}/v1/transactions?wait=certified&timeout=60000`, {
+    txs: funding.map(({ wire }) => base64(wire)),
+  })
 
   const V = measureVerify()
   const wires: string[] = []
@@ -106,7 +129,10 @@ try {
     Array.from({ length: inFlightMax }, async () => {
       for (let index = next++; index < batches.length; index = next++) {
         const sent = performance.now()
-        const { status, body } = await post(`${urls[index % validators]}/v1/transactions?wait=certified&timeout=60000`, { txs: batches[index] })
+        const { status, body } = await post(
+          `${urls[index % validators]}/v1/transactions?wait=certified&timeout=60000`,
+          { txs: batches[index] },
+        )
         if (status !== 200) throw new Error(`batch ${index}: ${status} ${JSON.stringify(body).slice(0, 300)}`)
         refused += (body.results ?? []).filter((result) => result.code !== undefined).length
         latencies.push(performance.now() - sent)
@@ -116,17 +142,30 @@ try {
   const seconds = (performance.now() - start) / 1000
   const cpu = (await Promise.all(pids.map(cpuSeconds))).map((after, index) => after - cpuBefore[index]!)
   const after = await get<{ height: number }>(`${urls[0]}/v1/status`)
-  const rss = await Promise.all(pids.map(async (pid) => Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))![1]) / 1024))
+  const rss = await Promise.all(
+    pids.map(async (pid) => Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))![1]) / 1024),
+  )
   latencies.sort((a, b) => a - b)
   const bound = (availableParallelism() * V) / validators
   const rate = count / seconds
   console.log(
     JSON.stringify(
       {
-        transactions: count, refused, seconds: +seconds.toFixed(2), perSecond: Math.round(rate), V: Math.round(V), bound: Math.round(bound), ratio: +(rate / bound).toFixed(3),
-        blocks: after.height - before.height, perBlock: Math.round(count / (after.height - before.height)),
-        batchLatencyMs: { p50: Math.round(latencies[latencies.length >> 1]!), p99: Math.round(latencies[Math.floor(latencies.length * 0.99)]!) },
-        cpuMicrosecondsPerTransaction: cpu.map((one) => Math.round((one / count) * 1e6)), rssMiB: rss.map(Math.round),
+        transactions: count,
+        refused,
+        seconds: +seconds.toFixed(2),
+        perSecond: Math.round(rate),
+        V: Math.round(V),
+        bound: Math.round(bound),
+        ratio: +(rate / bound).toFixed(3),
+        blocks: after.height - before.height,
+        perBlock: Math.round(count / (after.height - before.height)),
+        batchLatencyMs: {
+          p50: Math.round(latencies[latencies.length >> 1]!),
+          p99: Math.round(latencies[Math.floor(latencies.length * 0.99)]!),
+        },
+        cpuMicrosecondsPerTransaction: cpu.map((one) => Math.round((one / count) * 1e6)),
+        rssMiB: rss.map(Math.round),
       },
       null,
       1,

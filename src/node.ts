@@ -72,7 +72,9 @@ export async function startNode(homePath: string, options: NodeOptions = {}): Pr
   const stops = [running.stop]
   try {
     await running.start()
-    const api = await createApi({ node: running.view, host: config.api.host, port: config.api.port, logger })
+    const { host, port, connectionsMax, bodyBytesMax, eventStreamsMax: streamsMax } = config.api
+    const limits = { connectionsMax, bodyBytesMax, streamsMax }
+    const api = await createApi({ node: running.view, host, port, limits, logger })
     stops.unshift(() => api.close())
     const addresses = parts.transport.addresses()
     logger.info({ api: api.url, p2p: addresses, role: running.view.status().node.role }, 'the node runs')

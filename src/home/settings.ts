@@ -1,12 +1,11 @@
 // The one table of a node's settings. config.toml's text, its checks, the environment's names and the flags all come from it.
 import { NAME } from '../genesis/shape.ts'
-import { API_BODY_BYTES_MAX, API_PAGE_MAX, API_TRANSACTIONS_PER_REQUEST_MAX, STATE_HISTORY_BLOCKS } from '../limits.ts'
+import { API_BODY_BYTES_MAX, STATE_HISTORY_BLOCKS } from '../limits.ts'
 import { choice, flag, list, number, type Setting, text } from './setting.ts'
 
 const HOST = /^[A-Za-z0-9:.-]{1,253}$/
 const MULTIADDR = /^\/(ip4|ip6|dns|dns4|dns6)\/[^/\s]+\/tcp\/\d{1,5}(\/p2p\/[A-Za-z0-9]+)?$/
 const multiaddrs = 'addresses like /ip4/192.0.2.1/tcp/4700'
-const origins = 'origins like https://example.org, or *'
 
 export const NODE_NAME = NAME
 export const nodeNames = '1 to 64 letters, digits, dots, underscores and hyphens, a letter or digit first'
@@ -19,30 +18,8 @@ export const SETTINGS = {
   api: {
     host: text('127.0.0.1', HOST, 'a host name or IP address', 'The address the HTTP API listens on; 0.0.0.0 for all.'),
     port: number(4600, 0, 65_535, 'port', 'The port the HTTP API listens on; 0 takes any that is free.'),
-    origins: list(
-      [],
-      /^(\*|https?:\/\/[^\s/]+)$/,
-      0,
-      origins,
-      'Web pages of these origins may use the API from a browser.',
-    ),
     bodyBytesMax: number(API_BODY_BYTES_MAX, 1_024, 64 * 1024 * 1024, 'bytes', 'The largest request body taken.'),
-    transactionsPerRequestMax: number(
-      API_TRANSACTIONS_PER_REQUEST_MAX,
-      1,
-      10_000,
-      'transactions',
-      'The most transactions in one request.',
-    ),
-    pageMax: number(API_PAGE_MAX, 1, 1_000, 'items', 'The most items in one page of an answer.'),
     connectionsMax: number(1_024, 1, 65_535, 'connections', 'The most connections open at a time.'),
-    requestsPerSecondMax: number(
-      0,
-      0,
-      1_000_000,
-      'requests a second',
-      'What one client address may ask, averaged over a few seconds. 0: no limit.',
-    ),
     eventStreamsMax: number(256, 0, 65_535, 'streams', 'The most event streams open at a time.'),
   },
   p2p: {

@@ -13,14 +13,25 @@ interface Status {
 const ask = async <T>(url: string): Promise<T> => (await (await fetch(url)).json()) as T
 const status = (devnet: Devnet, index: number) => ask<Status>(devnet.url(index, '/v1/status'))
 const hashesAt = (devnet: Devnet, height: number) =>
-  Promise.all([0, 1, 2, 3].map(async (index) => (await ask<{ hash: string }>(devnet.url(index, `/v1/blocks/${height}?minHeight=${height}`))).hash))
+  Promise.all(
+    [0, 1, 2, 3].map(
+      async (index) =>
+        (await ask<{ hash: string }>(devnet.url(index, `/v1/blocks/${height}?minHeight=${height}`))).hash,
+    ),
+  )
 
-async function until<T>(what: string, get: () => Promise<T>, suits: (value: T) => boolean, timeoutMs = 60_000): Promise<T> {
+async function until<T>(
+  what: string,
+  get: () => Promise<T>,
+  suits: (value: T) => boolean,
+  timeoutMs = 60_000,
+): Promise<T> {
   const end = Date.now() + timeoutMs
   for (;;) {
     const value = await get().catch((error) => error)
     if (!(value instanceof Error) && suits(value)) return value
-    if (Date.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms: ${JSON.stringify(value)} ${String(value)}`)
+    if (Date.now() > end)
+      throw new Error(`${what}: not within ${timeoutMs} ms: ${JSON.stringify(value)} ${String(value)}`)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
@@ -44,7 +55,14 @@ describe('a devnet', () => {
     for (let index = 0; index < 4; index++) expect(running.output()).toContain(devnet.url(index, ''))
     const sent = await pay('5', '--node', devnet.url(0, ''))
     expect([sent.code, sent.stdout]).toEqual([0, expect.stringContaining('ok')])
-    const view = await devnet.json('view', 'token', 'balanceOf', JSON.stringify({ account: bob }), '--node', devnet.url(3, ''))
+    const view = await devnet.json(
+      'view',
+      'token',
+      'balanceOf',
+      JSON.stringify({ account: bob }),
+      '--node',
+      devnet.url(3, ''),
+    )
     expect(view.result).toBe('5')
   }, 60_000)
 
@@ -60,7 +78,9 @@ describe('a devnet', () => {
          views: { read(ctx) { return ctx.state.get('n') ?? 0 } },
        })`,
     )
-    expect(await devnet.run('contract', 'deploy', folder, '--name', 'counter', '--from', 'alice')).toMatchObject({ code: 0 })
+    expect(await devnet.run('contract', 'deploy', folder, '--name', 'counter', '--from', 'alice')).toMatchObject({
+      code: 0,
+    })
     const again = await devnet.run('contract', 'deploy', folder, '--name', 'counter', '--from', 'alice')
     expect([again.code, again.stdout + again.stderr]).toEqual([1, expect.stringContaining('CONTRACT_EXISTS')])
     expect(await devnet.run('tx', 'send', 'counter', 'add', '{"by":2}', '--from', 'bob')).toMatchObject({ code: 0 })
@@ -88,7 +108,11 @@ describe('a devnet', () => {
   it('refuses bad bytes over HTTP and changes nothing', async () => {
     const before = await status(devnet, 0)
     const post = async (body: string) => {
-      const response = await fetch(devnet.url(0, '/v1/transactions'), { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      const response = await fetch(devnet.url(0, '/v1/transactions'), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      })
       return [response.status, ((await response.json()) as { code: string }).code]
     }
     expect(await post('{"tx":"oQ=="}')).toEqual([400, 'MALFORMED'])
@@ -99,7 +123,11 @@ describe('a devnet', () => {
   })
 
   it('stops on Ctrl-C and resumes the same ledger on the same folder', async () => {
-    const before = await until('agreement', () => Promise.all([0, 1, 2, 3].map((i) => status(devnet, i))), (all) => new Set(all.map((one) => one.blockHash)).size === 1)
+    const before = await until(
+      'agreement',
+      () => Promise.all([0, 1, 2, 3].map((i) => status(devnet, i))),
+      (all) => new Set(all.map((one) => one.blockHash)).size === 1,
+    )
     const { certifiedHeight } = before[0]!
     const hashes = await hashesAt(devnet, certifiedHeight)
     expect(await running.end('SIGINT')).toBe(0)
@@ -117,12 +145,20 @@ describe('a devnet', () => {
     expect((await status(devnet, 0)).certifiedHeight - start).toBeGreaterThanOrEqual(200)
     const back = devnet.start(3)
     const { certifiedHeight } = await status(devnet, 0)
-    await until('catching up', () => status(devnet, 3), (one) => one.certifiedHeight >= certifiedHeight)
+    await until(
+      'catching up',
+      () => status(devnet, 3),
+      (one) => one.certifiedHeight >= certifiedHeight,
+    )
     expect(new Set(await hashesAt(devnet, certifiedHeight)).size).toBe(1)
     process.kill(pids[2]!, 'SIGKILL')
     expect((await pay('1')).code).toBe(0)
     const second = devnet.start(2)
-    await until('readiness', () => fetch(devnet.url(2, '/ready')), ({ status }) => status === 200)
+    await until(
+      'readiness',
+      () => fetch(devnet.url(2, '/ready')),
+      ({ status }) => status === 200,
+    )
     await Promise.all([back.end('SIGTERM'), second.end('SIGTERM')])
   }, 180_000)
 
@@ -133,29 +169,44 @@ describe('a devnet', () => {
     expect(pids).toHaveLength(4)
     const certified: { id: string; height: number }[] = []
     const loading = load(devnet, 200, 8, (receipt) => certified.push(receipt)).catch(() => undefined)
-    await until('some receipts', async () => certified.length, (count) => count >= 40)
+    await until(
+      'some receipts',
+      async () => certified.length,
+      (count) => count >= 40,
+    )
     for (const pid of pids) process.kill(pid, 'SIGKILL')
     await loading
     await running.end('SIGINT')
     running = await devnet.up()
     expect(certified.length).toBeGreaterThanOrEqual(40)
     for (const [position, { id, height }] of certified.entries()) {
-      const found = await ask<{ height: number; status: string }>(devnet.url(position % 4, `/v1/transactions/${id}?minHeight=${height}`))
+      const found = await ask<{ height: number; status: string }>(
+        devnet.url(position % 4, `/v1/transactions/${id}?minHeight=${height}`),
+      )
       expect(found).toMatchObject({ height, status: 'ok' })
     }
     const { certifiedHeight } = await status(devnet, 0)
-    for (let height = 0; height <= certifiedHeight; height += 7) expect(new Set(await hashesAt(devnet, height)).size).toBe(1)
+    for (let height = 0; height <= certifiedHeight; height += 7)
+      expect(new Set(await hashesAt(devnet, height)).size).toBe(1)
     expect((await pay('1')).code).toBe(0)
   }, 180_000)
 
   /** Sends transfers one after another from several senders, each waiting for its certified receipt. */
-  async function load(on: Devnet, count: number, senders: number, onReceipt: (receipt: { id: string; height: number }) => void = () => {}) {
+  async function load(
+    on: Devnet,
+    count: number,
+    senders: number,
+    onReceipt: (receipt: { id: string; height: number }) => void = () => {},
+  ) {
     const { loadKey } = await import('../../src/crypto/keystore.ts')
     const { signTransaction } = await import('../../src/client/transaction.ts')
     const { createKeyPair } = await import('../../src/crypto/signer.ts')
     const { genesisHash: network } = await ask<{ genesisHash: string }>(on.url(0, '/v1/status'))
     const alice = await loadKey(join(on.directory, 'keystore'), 'alice')
-    const keys = senders === 1 ? [alice] : Array.from({ length: senders }, (_, index) => createKeyPair(new Uint8Array(32).fill(index + 1)))
+    const keys =
+      senders === 1
+        ? [alice]
+        : Array.from({ length: senders }, (_, index) => createKeyPair(new Uint8Array(32).fill(index + 1)))
     const first = senders === 1 ? ((await on.json('account', alice.address)).nonce as unknown as number) : 0
     await Promise.all(
       keys.map(async (key, index) => {
@@ -191,7 +242,10 @@ it('quorate start refuses a genesis document of another engine', async () => {
     await copyFile(join(devnet.directory, 'genesis.json'), join(home, 'genesis.json'))
     const { readFile } = await import('node:fs/promises')
     const text = await readFile(join(home, 'genesis.json'), 'utf8')
-    await writeFile(join(home, 'genesis.json'), text.replace(/"engineHash": "[0-9a-f]{64}"/, `"engineHash": "${'0'.repeat(64)}"`))
+    await writeFile(
+      join(home, 'genesis.json'),
+      text.replace(/"engineHash": "[0-9a-f]{64}"/, `"engineHash": "${'0'.repeat(64)}"`),
+    )
     const refused = await devnet.run('start', '--home', home)
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('engine')])
   } finally {

@@ -22,7 +22,10 @@ export interface Running {
 }
 
 function launch(args: string[], environment: Record<string, string>): Running {
-  const child = spawn(process.execPath, [command, ...args], { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [command, ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let text = ''
   const listeners = new Set<() => void>()
   for (const stream of [child.stdout, child.stderr]) {
@@ -37,7 +40,10 @@ function launch(args: string[], environment: Record<string, string>): Running {
     output: () => text,
     printed(expected, timeoutMs = 60_000) {
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => finish(new Error(`"${expected}" was not printed within ${timeoutMs} ms: ${text}`)), timeoutMs)
+        const timer = setTimeout(
+          () => finish(new Error(`"${expected}" was not printed within ${timeoutMs} ms: ${text}`)),
+          timeoutMs,
+        )
         const check = () => text.includes(expected) && finish()
         const finish = (error?: Error) => {
           clearTimeout(timer)
@@ -46,7 +52,9 @@ function launch(args: string[], environment: Record<string, string>): Running {
           else reject(error)
         }
         listeners.add(check)
-        exited.then((code) => finish(text.includes(expected) ? undefined : new Error(`it ended with code ${code}: ${text}`)))
+        exited.then((code) =>
+          finish(text.includes(expected) ? undefined : new Error(`it ended with code ${code}: ${text}`)),
+        )
         check()
       })
     },
@@ -80,7 +88,11 @@ export async function createDevnet(validators = 4): Promise<Devnet> {
   const port = portBase
   portBase += 20
   const folder = join(directory, 'devnet')
-  const environment = { QUORATE_NODE: `http://127.0.0.1:${port}`, QUORATE_KEYSTORE: join(folder, 'keystore'), HOME: directory }
+  const environment = {
+    QUORATE_NODE: `http://127.0.0.1:${port}`,
+    QUORATE_KEYSTORE: join(folder, 'keystore'),
+    HOME: directory,
+  }
   const all: Running[] = []
   const track = (running: Running) => {
     all.push(running)
@@ -88,7 +100,10 @@ export async function createDevnet(validators = 4): Promise<Devnet> {
   }
 
   async function run(...args: string[]): Promise<Ran> {
-    const child = spawn(process.execPath, [command, ...args], { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [command, ...args], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (chunk) => (stdout += chunk))
@@ -108,7 +123,9 @@ export async function createDevnet(validators = 4): Promise<Devnet> {
       return JSON.parse(stdout)
     },
     async up() {
-      const running = track(launch(['devnet', '--dir', folder, '--port', String(port), '--validators', String(validators)], environment))
+      const running = track(
+        launch(['devnet', '--dir', folder, '--port', String(port), '--validators', String(validators)], environment),
+      )
       await running.printed('Ctrl-C')
       return running
     },
@@ -117,11 +134,22 @@ export async function createDevnet(validators = 4): Promise<Devnet> {
       const { readFile } = await import('node:fs/promises')
       const { pid } = devnet.process
       const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number)
-      const homes = await Promise.all(children.map(async (child) => [/node-(\d+)/.exec(await readFile(`/proc/${child}/cmdline`, 'utf8'))?.[1], child] as const))
-      return homes.filter(([index]) => index !== undefined).sort((a, b) => Number(a[0]) - Number(b[0])).map(([, child]) => child)
+      const homes = await Promise.all(
+        children.map(
+          async (child) => [/node-(\d+)/.exec(await readFile(`/proc/${child}/cmdline`, 'utf8'))?.[1], child] as const,
+        ),
+      )
+      return homes
+        .filter(([index]) => index !== undefined)
+        .sort((a, b) => Number(a[0]) - Number(b[0]))
+        .map(([, child]) => child)
     },
     async close() {
-      await Promise.all(all.filter(({ process: child }) => child.exitCode === null && child.signalCode === null).map((running) => running.end('SIGTERM')))
+      await Promise.all(
+        all
+          .filter(({ process: child }) => child.exitCode === null && child.signalCode === null)
+          .map((running) => running.end('SIGTERM')),
+      )
       await rm(directory, { recursive: true, force: true })
     },
   }
