@@ -42,13 +42,17 @@ export interface Intake {
 /** Transactions wait this long for company before they leave in one frame. */
 const GATHER_MS = 5
 const FRAME_BYTES_MAX = 1024 * 1024
+/** What CBOR puts before each byte string, and before the array of them. */
+const HEAD_BYTES = 5
 
 export function createIntake(ports: IntakePorts): Intake {
   const { pool } = ports
   let outgoing: Uint8Array[] = []
   let cancel: (() => void) | undefined
+  let stopped = false
 
   function gossip(wire: Uint8Array): void {
+    if (stopped) return
     outgoing.push(wire)
     cancel ??= ports.after(GATHER_MS, () => {
       cancel = undefined
@@ -112,7 +116,10 @@ export function createIntake(ports: IntakePorts): Intake {
     let isAdmitted = false
     for (const [index, checked] of candidates.entries()) {
       if (verdicts[index] === 'refused') continue
-      if (verdicts[index] !== 'valid') return ports.blame(peer, `transaction ${checked.id} with a wrong signature`)
+      if (verdicts[index] !== 'valid') {
+        ports.blame(peer, `transaction ${checked.id} with a wrong signature`)
+        break
+      }
       const admission = pool.admit(checked, peer, ports.now())
       isAdmitted ||= admission.ok && admission.isNew
     }
@@ -128,7 +135,10 @@ export function createIntake(ports: IntakePorts): Intake {
     onValidator(peer) {
       for (const frame of framesOf(pool.local().map(({ wire }) => wire))) ports.sendTo(peer, frame)
     },
-    stop: () => cancel?.(),
+    stop() {
+      stopped = true
+      cancel?.()
+    },
   }
 }
 
@@ -142,15 +152,15 @@ const itemOf = ({ sender, unsigned, signature }: Transaction) => ({
 export function framesOf(wires: Uint8Array[]): Uint8Array[] {
   const frames: Uint8Array[] = []
   let group: Uint8Array[] = []
-  let bytes = 0
+  let bytes = HEAD_BYTES
   for (const wire of wires) {
-    if (group.length > 0 && bytes + wire.length > FRAME_BYTES_MAX) {
+    if (group.length > 0 && bytes + wire.length + HEAD_BYTES > FRAME_BYTES_MAX) {
       frames.push(encode(transactionsFrameCodec, group))
       group = []
-      bytes = 0
+      bytes = HEAD_BYTES
     }
     group.push(wire)
-    bytes += wire.length
+    bytes += wire.length + HEAD_BYTES
   }
   if (group.length > 0) frames.push(encode(transactionsFrameCodec, group))
   return frames

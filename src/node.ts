@@ -259,6 +259,10 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     transport.drop(peer, reason)
   }
   const proposing = voting === undefined ? undefined : createProposing(pool, parameters, ownKey)
+  for (const slot of core.state.slots.values()) {
+    const { body } = slot.accepted.get(core.state.view) ?? {}
+    if (body !== undefined && slot.seq > core.state.lastExec) proposing?.restore(slot.seq, body.batch)
+  }
 
   const replica = createReplica({
     core,
@@ -320,6 +324,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     apply: replica.apply,
     blame,
     isStopped: () => core.state.diverged,
+    onError: fault.report,
     now: clock.now,
     after: clock.after,
   })

@@ -34,16 +34,18 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
   const proposed = new Map<number, string[]>()
   const inFlightOf = new Map<string, number>()
   const inFlight = (sender: string) => inFlightOf.get(sender) ?? 0
+  let inFlightCount = 0
   let lastClosedAt = 0
 
   function add(seq: number, senders: string[]): void {
     proposed.set(seq, senders)
+    inFlightCount += senders.length
     for (const sender of senders) inFlightOf.set(sender, inFlight(sender) + 1)
   }
 
   function next(seq: number, view: number, inFlightBlocks: number, now: number): Body | undefined {
     const { batchDelayMs, blockTransactionsMax, blockBytesMax, blockGasMax } = parameters
-    const isFull = pool.size().count >= blockTransactionsMax
+    const isFull = pool.size().count - inFlightCount >= blockTransactionsMax
     if (inFlightBlocks > 0 && !isFull && now - lastClosedAt < batchDelayMs) return undefined
     const limits = { transactionsMax: blockTransactionsMax, bytesMax: blockBytesMax, gasMax: blockGasMax }
     const selected = pool.select(limits, inFlight, seq)
@@ -61,6 +63,7 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
     for (const [seq, senders] of proposed) {
       if (seq > height) continue
       proposed.delete(seq)
+      inFlightCount -= senders.length
       for (const sender of senders) {
         const left = inFlight(sender) - 1
         if (left > 0) inFlightOf.set(sender, left)

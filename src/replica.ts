@@ -71,6 +71,9 @@ export interface Replica {
 export function createReplica(ports: ReplicaPorts): Replica {
   const { core, clock } = ports
   const inbox: Event[] = []
+  let pushed = 0
+  let handled = 0
+  const awaiting: { upTo: number; resolve: () => void }[] = []
   let round: Promise<void> | undefined
   let stopped = false
   let cancelTick = () => {}
@@ -82,12 +85,15 @@ export function createReplica(ports: ReplicaPorts): Replica {
     if (stopped) return
     stopped = true
     cancelTick()
+    cancelBatch?.()
+    resolveHandled()
     ports.observer.onFatal(error)
   }
 
   function push(event: Event): void {
     if (stopped) return
     inbox.push(event)
+    pushed++
     wake()
   }
 
@@ -103,18 +109,26 @@ export function createReplica(ports: ReplicaPorts): Replica {
   }
 
   async function runRounds(): Promise<void> {
-    do await runRound()
-    while (inbox.length > 0 && !stopped)
+    while (!stopped) {
+      await runRound()
+      if (inbox.length === 0) return
+    }
   }
 
   async function runRound(): Promise<void> {
     const effects: Effects = { save: [], send: [], deliver: [] }
     collect(effects, { type: 'tick', now: clock.now() })
-    for (const event of inbox.splice(0, ROUND_EVENTS_MAX)) collect(effects, event)
+    const events = inbox.splice(0, ROUND_EVENTS_MAX)
+    for (const event of events) collect(effects, event)
+    handled += events.length
+    resolveHandled()
     propose(effects)
-    await save(effects)
+    const certificates = effects.deliver
+      .filter((delivery) => delivery.type === 'certified')
+      .map(({ certificate }) => certificate)
+    await save(effects, certificates)
     for (const outgoing of effects.send) ports.send(outgoing)
-    await deliver(effects.deliver)
+    deliver(effects.deliver)
   }
 
   function collect(into: Effects, event: Event): void {
@@ -144,10 +158,18 @@ export function createReplica(ports: ReplicaPorts): Replica {
     })
   }
 
-  async function save(effects: Effects): Promise<void> {
+  /** Certificates too come before anything leaves: after a crash the window is where these votes saw it. */
+  async function save(effects: Effects, certificates: Certificate[]): Promise<void> {
+    const certifying = certificates.length > 0 ? ports.putCertificates(certificates) : Promise.resolve()
+    await Promise.all([certifying, saveRecords(effects, certifying)])
+  }
+
+  async function saveRecords(effects: Effects, certifying: Promise<void>): Promise<void> {
     if (effects.save.length === 0) return
     if (ports.log === undefined) throw new Error('a node without a consensus log was asked to vote')
     if (ports.log.bytes() > LOG_REWRITE_BYTES) {
+      // What the certificates put out of the window is forgotten only once they are durable.
+      await certifying
       await ports.log.rewrite(core.liveRecords().map((record) => encode(recordCodec, record)))
       return
     }
@@ -155,15 +177,13 @@ export function createReplica(ports: ReplicaPorts): Replica {
     await ports.log.sync()
   }
 
-  async function deliver(deliveries: Delivery[]): Promise<void> {
+  function deliver(deliveries: Delivery[]): void {
     const certificates: Certificate[] = []
     for (const delivery of deliveries) {
       if (delivery.type === 'execute') enqueue(delivery.seq, delivery.body.bytes)
       else if (delivery.type === 'certified') certificates.push(delivery.certificate)
       else ports.observer.onReport(delivery)
     }
-    if (certificates.length === 0) return
-    await ports.putCertificates(certificates)
     for (const certificate of certificates) ports.observer.onCertified(certificate)
   }
 
@@ -183,10 +203,22 @@ export function createReplica(ports: ReplicaPorts): Replica {
 
   async function apply(blocks: CertifiedBlock[]): Promise<void> {
     for (const { header, certificate, batch } of blocks) {
-      if (header.height <= core.state.lastExec) push({ type: 'certificate', certificate })
-      else enqueue(header.height, batch, certificate)
+      if (header.height > queuedHeight) enqueue(header.height, batch, certificate)
+      // On its way or done without a certificate: it gets this one once it is there.
+      else executing = executing.then(() => push({ type: 'certificate', certificate }))
     }
     await executing
+    await allHandled()
+  }
+
+  /** Resolves when the core has seen every event that is there now. */
+  function allHandled(): Promise<void> {
+    if (stopped || handled === pushed) return Promise.resolve()
+    return new Promise((resolve) => awaiting.push({ upTo: pushed, resolve }))
+  }
+
+  function resolveHandled(): void {
+    while (awaiting.length > 0 && (stopped || awaiting[0]!.upTo <= handled)) awaiting.shift()!.resolve()
   }
 
   function tick(): void {
@@ -208,6 +240,7 @@ export function createReplica(ports: ReplicaPorts): Replica {
       stopped = true
       cancelTick()
       cancelBatch?.()
+      resolveHandled()
       await round
       await executing.catch(() => {})
     },

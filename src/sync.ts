@@ -22,6 +22,8 @@ export interface SyncPorts {
   /** A peer gave an answer no correct node gives. */
   blame(peer: string, reason: string): void
   isStopped(): boolean
+  /** This node's own failure, not a peer's. */
+  onError(error: unknown): void
   now(): number
   after(delayMs: number, callback: () => void): () => void
 }
@@ -44,28 +46,35 @@ const RETRY_MS = 2_000
 export function createSync(ports: SyncPorts): Sync {
   const heights = new Map<string, number>()
   const failedUntil = new Map<string, number>()
+  /** Failures since a peer's last good answer: whoever failed least is asked first, so that slow liars never crowd out an honest peer. */
+  const failures = new Map<string, number>()
+  let stopped = false
   let running = false
   let target: number | undefined
   let cancel: (() => void) | undefined
+
+  const failuresOf = (peer: string) => failures.get(peer) ?? 0
+  const isOver = () => stopped || ports.isStopped()
 
   /** The best peer that is ahead and has not just failed. */
   function bestPeer(): [peer: string, height: number] | undefined {
     let best: [string, number] | undefined
     for (const [peer, height] of heights) {
       if (height <= ports.position().h || (failedUntil.get(peer) ?? 0) > ports.now()) continue
-      if (best === undefined || height > best[1]) best = [peer, height]
+      const fewer = best === undefined ? -1 : failuresOf(peer) - failuresOf(best[0])
+      if (best === undefined || fewer < 0 || (fewer === 0 && height > best[1])) best = [peer, height]
     }
     return best
   }
 
   function onPeerHeight(peer: string, height: number): void {
     heights.set(peer, height)
-    if (running || cancel !== undefined || height <= ports.position().h) return
+    if (stopped || running || cancel !== undefined || height <= ports.position().h) return
     const seen = ports.position().h
     cancel = ports.after(PATIENCE_MS, () => {
       cancel = undefined
       const { h } = ports.position()
-      if (h === seen || height - h > FETCH_BLOCKS_MAX / 4) void run()
+      if (h === seen || height - h > FETCH_BLOCKS_MAX / 4) run().catch(ports.onError)
     })
   }
 
@@ -73,7 +82,7 @@ export function createSync(ports: SyncPorts): Sync {
     if (running) return
     running = true
     try {
-      for (let best = bestPeer(); best !== undefined && !ports.isStopped(); best = bestPeer()) {
+      for (let best = bestPeer(); best !== undefined && !isOver(); best = bestPeer()) {
         target = best[1]
         await fetchFrom(best[0])
       }
@@ -86,19 +95,29 @@ export function createSync(ports: SyncPorts): Sync {
   /** One round trip: a failure sets the peer aside and the next one is asked. */
   async function fetchFrom(peer: string): Promise<void> {
     const before = ports.position().h
-    let fault: string | undefined
-    try {
-      const payload = encode(blockRequestCodec, { from: before + 1, limit: FETCH_BLOCKS_MAX })
-      const limits = { timeoutMs: REQUEST_TIMEOUT_MS, maxBytes: 2 * FETCH_BYTES_MAX }
-      const blocks = decode(blockAnswerCodec, await ports.request(peer, payload, limits))
-      fault = await chainFault(blocks, before + 1)
-      if (fault === undefined && !ports.isStopped()) await ports.apply(blocks)
-    } catch (error) {
-      if (error instanceof DecodeError) fault = error.message
-    }
+    const blocks = await ask(peer, before + 1)
+    const fault = typeof blocks === 'string' ? blocks : await chainFault(blocks, before + 1)
+    if (typeof blocks !== 'string' && fault === undefined && !isOver()) await ports.apply(blocks)
     if (fault !== undefined) ports.blame(peer, `it answered a block request wrongly: ${fault}`)
-    if (fault === undefined && ports.position().h > before) return
+    if (fault === undefined && ports.position().h > before) return void failures.delete(peer)
+    failures.set(peer, failuresOf(peer) + 1)
     failedUntil.set(peer, ports.now() + RETRY_MS)
+  }
+
+  /** The peer's answer, none where it could not be reached in time, or why it is malformed. */
+  async function ask(peer: string, from: number): Promise<CertifiedBlock[] | string> {
+    const payload = encode(blockRequestCodec, { from, limit: FETCH_BLOCKS_MAX })
+    const limits = { timeoutMs: REQUEST_TIMEOUT_MS, maxBytes: 2 * FETCH_BYTES_MAX }
+    const answer = await ports.request(peer, payload, limits).catch(() => undefined)
+    if (answer === undefined) return []
+    try {
+      const blocks = decode(blockAnswerCodec, answer)
+      for (const { batch } of blocks) decodeBatch(batch)
+      return blocks
+    } catch (error) {
+      if (error instanceof DecodeError) return error.message
+      throw error
+    }
   }
 
   /** Why these are not the next blocks of this chain, or undefined when they are. */
@@ -121,9 +140,11 @@ export function createSync(ports: SyncPorts): Sync {
     onPeerGone(peer) {
       heights.delete(peer)
       failedUntil.delete(peer)
+      failures.delete(peer)
     },
     target: () => target,
     stop() {
+      stopped = true
       cancel?.()
     },
   }
@@ -143,6 +164,7 @@ export async function answerBlockRequest(ledger: BlockSource, payload: Uint8Arra
   for (let height = from; height <= last && bytes < FETCH_BYTES_MAX; height++) {
     const block = await ledger.block(height)
     if (block?.certificate === undefined) break
+    if (blocks.length > 0 && bytes + block.batch.length > FETCH_BYTES_MAX) break
     bytes += block.batch.length
     blocks.push({ header: block.header, certificate: block.certificate, batch: block.batch })
   }

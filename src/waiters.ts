@@ -44,6 +44,7 @@ export function createWaiters(ports: {
     signal: AbortSignal | undefined,
     wait: (resolve: (reached: boolean) => void) => () => void,
   ) {
+    if (signal?.aborted) return Promise.resolve(false)
     return new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => finish(false), timeoutMs)
       const abort = () => finish(false)
@@ -81,7 +82,9 @@ export function createWaiters(ports: {
         return () => {
           byId.get(id)?.delete(waiter)
           if (byId.get(id)?.size === 0) byId.delete(id)
-          for (const waiting of byHeight.values()) waiting.delete(resolve)
+          for (const [height, waiting] of byHeight) {
+            if (waiting.delete(resolve) && waiting.size === 0) byHeight.delete(height)
+          }
         }
       })
     },

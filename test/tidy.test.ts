@@ -91,7 +91,7 @@ describe('outside libraries', () => {
     const inCode = sources.flatMap((file) => [
       ...importsOf(file),
       ...[...read(file).matchAll(/resolve\('([^']+)'\)/g)].map((match) => match[1]!),
-      ...[...read(file).matchAll(/require\('([^']+)'\)/g)].map((match) => match[1]!),
+      ...[...read(file).matchAll(/\(import\.meta\.url\)\('([^']+)'\)/g)].map((match) => match[1]!),
     ])
     const used = new Set(inCode.map(packageOf))
     expect(declared.filter((name) => !used.has(name))).toEqual([])

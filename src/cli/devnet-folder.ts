@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { base58 } from '@scure/base'
 import { readPublicEntry } from '../crypto/key-file.ts'
 import { createKey, showKey } from '../crypto/keystore.ts'
+import { nodeIdOf } from '../crypto/node-id.ts'
 import type { Validator } from '../types/epoch.ts'
 import { fromHex } from '../types/hex.ts'
 import { P2P_PORT_OFFSET } from './devnet.ts'
@@ -252,9 +252,8 @@ export function nodesOf({ validators, observers }: Size, dir: string, port: numb
 
 export const keystoreOf = (dir: string): string => join(dir, KEYSTORE)
 
-/** The node's full P2P address: its libp2p id is the identity multihash of its Ed25519 public key in protobuf. */
+/** The node's full P2P address, its id included. */
 export async function p2pAddressOf({ home, p2pPort }: DevnetNode): Promise<string> {
   const { publicKey } = await readPublicEntry(join(home, 'keys', 'node.json'))
-  const id = base58.encode(Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20, ...fromHex(publicKey)))
-  return `/ip4/127.0.0.1/tcp/${p2pPort}/p2p/${id}`
+  return `/ip4/127.0.0.1/tcp/${p2pPort}/p2p/${nodeIdOf(fromHex(publicKey))}`
 }

@@ -1,5 +1,5 @@
 // What all commands that send have in common: their options, the connection, and how the outcome is shown.
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Client } from '../client/index.ts'
 import type { Call, SendOptions } from '../client/send.ts'
 import type { Context } from './context.ts'
@@ -18,9 +18,14 @@ export interface SendingOptions {
 }
 
 export const genesisHashOption = () =>
-  new Option('--genesis-hash <hash>', "the network's identity; without it the node's word is taken").env(
-    'QUORATE_GENESIS_HASH',
-  )
+  new Option('--genesis-hash <hash>', "the network's identity; without it the node's word is taken")
+    .env('QUORATE_GENESIS_HASH')
+    .argParser((text) => {
+      if (/^[0-9a-f]{64}$/.test(text)) return text
+      throw new InvalidArgumentError(
+        'Expected 64 lower-case hexadecimal digits, as `quorate genesis show` prints them.',
+      )
+    })
 
 export function addSendingOptions(command: Command): Command {
   return command

@@ -5,7 +5,6 @@ import type { Signer, TransactionFields } from '../client/transaction.ts'
 import { ARGUMENTS_HELP, resolveArguments } from './arguments.ts'
 import { define, type Run } from './command.ts'
 import type { Context } from './context.ts'
-import { usage } from './error.ts'
 import { wholeNumber } from './number.ts'
 import { connectTo, genesisHashOption } from './sending.ts'
 
@@ -52,11 +51,6 @@ export function signCommand(run: Run) {
 
 async function fieldsOf(context: Context, key: Signer, call: Call, options: SignOptions): Promise<TransactionFields> {
   const { genesisHash: network, nonce, gas: gasLimit, expires } = options
-  if (network !== undefined && !/^[0-9a-f]{64}$/.test(network)) {
-    throw usage(
-      `--genesis-hash "${network}" is no hash: give 64 lower-case hexadecimal digits, as \`quorate genesis show\` prints them`,
-    )
-  }
   if (network !== undefined && nonce !== undefined && gasLimit !== undefined && expires !== undefined) {
     return { network, nonce, gasLimit, expires, ...call }
   }

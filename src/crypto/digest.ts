@@ -23,8 +23,8 @@ export const wireHash = (wire: Uint8Array): string => hashOf(wire)
 
 /** Covers the first proposal's view, its proposer and time, and each transaction's wire hash in order. */
 export function batchDigest(batch: Batch): string {
-  if (batch.proposer === ZERO_HASH) return ZERO_HASH
   const { view, proposer, time, txs } = batch
+  if (proposer === ZERO_HASH && view === 0 && time === 0 && txs.length === 0) return ZERO_HASH
   return hashOf(encode(batchDigestCodec, { view, proposer, time, wireHashes: txs.map(wireHash) }))
 }
 

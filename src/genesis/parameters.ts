@@ -34,9 +34,9 @@ export const PARAMETER_RANGES: Record<NumberParameter, ParameterRange> = {
   },
   blockBytesMax: {
     unit: 'bytes',
-    // A block has to hold the largest transaction, and one answer to a node that catches up has to hold a block.
+    // A block has to hold the largest transaction, and one frame, or one answer to a node that catches up, has to hold a block.
     min: TRANSACTION_BYTES_MAX,
-    max: FETCH_BYTES_MAX,
+    max: FETCH_BYTES_MAX / 2,
     meaning: 'The most bytes of transactions in one block, signatures included.',
   },
   blockGasMax: gas('What the gas limits of the transactions of one block may add up to.'),

@@ -4,7 +4,14 @@ import { blockHash } from '../crypto/digest.ts'
 import type { Certificate, Header } from '../types/block.ts'
 import type { EpochRecord } from '../types/epoch.ts'
 import { fromHex } from '../types/hex.ts'
-import { type AnySigned, type Message, messageCodec, signaturesOf, signedBytes } from '../types/message.ts'
+import {
+  type AnySigned,
+  type Message,
+  messageCodec,
+  type Prepared,
+  signaturesOf,
+  signedBytes,
+} from '../types/message.ts'
 import { DecodeError, decode } from '../types/schema.ts'
 
 export interface EdgeOptions {
@@ -50,10 +57,31 @@ export function createEdge(options: EdgeOptions): Edge {
       if (genesisHash !== options.genesisHash) return bad(`${signed.type} of another network`)
       if (epoch !== options.epoch.epoch || validatorsHash !== options.validatorsHash) return ignored('of another epoch')
     }
+    const fault = evidenceFault(message)
+    if (fault !== undefined) return bad(fault)
     const forged = signaturesOf(message).find((signed) => !isSigned(signed))
     return forged === undefined
       ? { ok: true, message }
       : bad(`${forged.type} with a wrong signature of validator ${forged.signer}`)
+  }
+
+  function evidenceFault(message: Message): string | undefined {
+    const changes =
+      message.type === 'view-change' ? [message.change] : message.type === 'new-view' ? message.newView.viewChanges : []
+    if (changes.length > keys.length) return 'more view changes than validators'
+    for (const { header, certificate, prepared } of changes) {
+      if (prepared.some((one) => !isCoherent(one))) return 'a prepared certificate of repeated or foreign votes'
+      if ((header === null) !== (certificate === null)) return 'half a block certificate'
+      const fault = header === null || certificate === null ? undefined : certificateFault(header, certificate)
+      if (fault !== undefined) return fault
+    }
+    return undefined
+  }
+
+  function isCoherent({ view, seq, digest, votes }: Prepared): boolean {
+    const signers = new Set(votes.map(({ signer }) => signer))
+    if (signers.size !== votes.length || signers.size < options.quorum || signers.size > keys.length) return false
+    return votes.every(({ body }) => body.view === view && body.seq === seq && body.digest === digest)
   }
 
   function isWanted(message: Message): boolean {

@@ -173,7 +173,8 @@ export function bytes(min: number, max: number = min): Codec<Uint8Array> {
       if (value.length < min || value.length > max) refuse(`${min} to ${max} bytes`, `${value.length} bytes`)
       writer.string(BYTES, value)
     },
-    read: (reader) => reader.string(BYTES, min, max).slice(),
+    // Not `slice`: a Buffer's shares memory.
+    read: (reader) => new Uint8Array(reader.string(BYTES, min, max)),
   }
 }
 

@@ -1,0 +1,233 @@
+import * as cborg from 'cborg'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  type Body,
+  type Message,
+  messageCodec,
+  type Signed,
+  signedBytes,
+  type ViewChange,
+} from '../../src/types/message.ts'
+import { encode } from '../../src/types/schema.ts'
+import { certificateOf, DIGEST, domain, edgeWith, headerAt, N, STRANGER, signed, slot } from './support.ts'
+
+const prepare = (signer: number, by = signer, body: Body<'prepare'> = slot): Message => ({
+  type: 'prepare',
+  vote: signed('prepare', body, signer, by),
+})
+
+const changeOf = (votes: Signed<'prepare'>[]): ViewChange => ({
+  vote: signed('view-change', { ...domain, newView: 1, h: 0, certificateHash: DIGEST, preparedHash: DIGEST }, 0),
+  header: null,
+  certificate: null,
+  prepared: [{ view: 0, seq: 1, digest: DIGEST, votes }],
+})
+
+const proposal = (prePrepareBy = 0, prepareBy = 0): Message => ({
+  type: 'proposal',
+  prePrepare: signed('pre-prepare', slot, 0, prePrepareBy),
+  prepare: signed('prepare', slot, 0, prepareBy),
+  batch: Uint8Array.of(1),
+})
+
+describe('a frame', () => {
+  it('with the signature of the validator it names passes', () => {
+    const { check } = edgeWith()
+    const messages: Message[] = [
+      prepare(2),
+      proposal(),
+      { type: 'commit', vote: signed('commit', slot, 1) },
+      { type: 'exec', vote: signed('exec', { ...domain, height: 1, blockHash: DIGEST }, 3) },
+      { type: 'status', epoch: 0, view: 0, active: true, h: 0, lastExec: 0 },
+    ]
+    for (const message of messages) expect(check(message)).toEqual({ ok: true, message })
+  })
+
+  it.each([
+    ['another validator', prepare(1, 2)],
+    ['a stranger', prepare(1, STRANGER)],
+    ['nobody in the set: the first index outside', prepare(N, STRANGER)],
+    ['validator 0 under an index outside the set', prepare(N, 0)],
+    ['validator 0 under the highest index there is', prepare(100, 0)],
+    ['nobody in the set: the highest index there is', prepare(100, STRANGER)],
+  ])('signed by %s is a fault', (_, message) => {
+    expect(edgeWith().check(message)).toMatchObject({
+      ok: false,
+      fault: 'bad',
+      reason: expect.stringContaining('wrong signature'),
+    })
+  })
+
+  it.each([
+    ['pre-prepare', proposal(1, 0)],
+    ['prepare', proposal(0, 1)],
+  ])('with a proposal whose %s another validator signed is a fault', (_, message) => {
+    expect(edgeWith().check(message)).toMatchObject({ ok: false, fault: 'bad' })
+  })
+
+  it('of another network is a fault, of another epoch or set is not', () => {
+    const { check, counts } = edgeWith()
+    const other = 'ef'.repeat(32)
+    expect(check(prepare(1, 1, { ...slot, genesisHash: other }))).toMatchObject({ fault: 'bad' })
+    expect(check(prepare(1, 1, { ...slot, epoch: 1 }))).toMatchObject({ fault: 'ignored' })
+    expect(check(prepare(1, 1, { ...slot, validatorsHash: other }))).toMatchObject({ fault: 'ignored' })
+    expect(counts.verified).toBe(0)
+  })
+
+  it('with one type of vote signed as another is a fault', () => {
+    const { check } = edgeWith()
+    const { signature } = signed('prepare', slot, 1)
+    expect(check({ type: 'commit', vote: { type: 'commit', body: slot, signer: 1, signature } })).toMatchObject({
+      fault: 'bad',
+    })
+    const prePrepare = signed('pre-prepare', slot, 1)
+    expect(check({ type: 'prepare', vote: { ...prePrepare, type: 'prepare' } })).toMatchObject({ fault: 'bad' })
+  })
+
+  it('with the body of one type inside another type is malformed', () => {
+    const { edge } = edgeWith()
+    const { body, signer, signature } = signed('prepare', slot, 1)
+    const frameOf = (envelope: string) => cborg.encode([envelope, [[signedBytes('prepare', body), signer, signature]]])
+    expect(edge.checkFrame(frameOf('prepare')).ok).toBe(true)
+    expect(edge.checkFrame(frameOf('commit'))).toMatchObject({
+      fault: 'bad',
+      reason: expect.stringContaining('malformed'),
+    })
+  })
+
+  it('that is not wanted costs no signature', () => {
+    const asked: unknown[][] = []
+    const { check, counts } = edgeWith({
+      isWanted(...args) {
+        asked.push(args)
+        return false
+      },
+    })
+    expect(check(prepare(2))).toMatchObject({ fault: 'ignored' })
+    expect(check({ type: 'commit', vote: signed('commit', slot, 1) })).toMatchObject({ fault: 'ignored' })
+    expect(check({ type: 'exec', vote: signed('exec', { ...domain, height: 7, blockHash: DIGEST }, 3) })).toMatchObject(
+      { fault: 'ignored' },
+    )
+    expect(asked).toEqual([
+      ['prepare', 2, 0, 1],
+      ['commit', 1, 0, 1],
+      ['exec', 3, 0, 7],
+    ])
+    expect(counts.verified).toBe(0)
+  })
+
+  it('with any byte changed never passes as signed by anyone', () => {
+    const frame = encode(messageCodec, prepare(2))
+    const { edge } = edgeWith()
+    fc.assert(
+      fc.property(fc.nat({ max: frame.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const damaged = frame.slice()
+        damaged[at]! ^= change
+        expect(edge.checkFrame(damaged).ok).toBe(false)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('of arbitrary bytes is a fault and never an exception', () => {
+    const { edge } = edgeWith()
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        expect(edge.checkFrame(bytes)).toMatchObject({ ok: false, fault: 'bad' })
+      }),
+    )
+  })
+})
+
+describe('the evidence inside a view change', () => {
+  const votes = [0, 1, 2].map((signer) => signed('prepare', slot, signer))
+
+  // Until the core handles these messages, refusing them unread is right too: only what passes has to be sound.
+  const passes = (change: ViewChange) => edgeWith().check({ type: 'view-change', change }).ok
+
+  it('has every signature checked, however deep it is', () => {
+    const forged = signed('prepare', slot, 2, 1)
+    const inner = changeOf([votes[0]!, votes[1]!, forged])
+    expect(passes(inner)).toBe(false)
+    const vote = signed('new-view', { ...domain, view: 1, viewChangesHash: DIGEST }, 1)
+    expect(edgeWith().check({ type: 'new-view', newView: { vote, viewChanges: [inner] } }).ok).toBe(false)
+  })
+
+  it('does not pass with one validator counted twice in a prepared certificate', () => {
+    expect(passes(changeOf([votes[0]!, votes[1]!, votes[1]!]))).toBe(false)
+  })
+
+  it('does not pass with votes for another slot than the certificate names', () => {
+    const others = [0, 1, 2].map((signer) => signed('prepare', { ...slot, seq: 2 }, signer))
+    expect(passes(changeOf(others))).toBe(false)
+  })
+
+  it('does not pass with a block certificate that nobody signed', () => {
+    const header = headerAt(1)
+    const certificate = certificateOf(header, [0, 1, 2], { height: 9 })
+    expect(passes({ ...changeOf(votes), header, certificate })).toBe(false)
+  })
+
+  it('costs no more signatures than there are validators, however often one valid vote is repeated', () => {
+    const { check, counts } = edgeWith()
+    check({ type: 'view-change', change: changeOf(Array(100).fill(votes[0])) })
+    expect(counts.verified).toBeLessThanOrEqual(N + 1)
+  })
+})
+
+describe('a certificate', () => {
+  const header = headerAt(5)
+  const fault = (signers: number[], changes?: Partial<Body<'exec'>>) =>
+    edgeWith().edge.certificateFault(header, certificateOf(header, signers, changes))
+
+  it('of any quorum vouches for its header, in any order', () => {
+    for (const signers of [
+      [0, 1, 2],
+      [3, 1, 2],
+      [0, 1, 2, 3],
+    ])
+      expect(fault(signers)).toBeUndefined()
+  })
+
+  it('of one too few does not', () => expect(fault([0, 1])).toMatch('expected 3 signatures, got 2'))
+  it('of nobody does not', () => expect(fault([])).toMatch('expected 3 signatures, got 0'))
+  it('with one validator twice does not', () => expect(fault([0, 1, 1])).toMatch('signed twice'))
+  it('with one validator twice beyond the quorum does not', () => expect(fault([0, 1, 2, 2])).toMatch('signed twice'))
+
+  it.each([
+    ['another height', { height: 6 }],
+    ['another block', { blockHash: DIGEST }],
+    ['another epoch', { epoch: 1 }],
+    ['another network', { genesisHash: 'ef'.repeat(32) }],
+    ['another validator set', { validatorsHash: 'ef'.repeat(32) }],
+  ])('signed for %s does not', (_, changes) => expect(fault([0, 1, 2], changes)).toMatch('is wrong'))
+
+  it('for another header does not', () => {
+    const { certificateFault } = edgeWith().edge
+    const certificate = certificateOf(header, [0, 1, 2])
+    expect(certificateFault(headerAt(5, { time: 99 }), certificate)).toMatch('another block')
+    expect(certificateFault(headerAt(6), certificate)).toMatch('another block')
+    expect(certificateFault(header, { ...certificate, height: 6 })).toMatch('another block')
+    expect(certificateFault(header, { ...certificate, blockHash: DIGEST })).toMatch('another block')
+  })
+
+  it('with a signer outside the set, or one validator under the index of another, does not', () => {
+    const { certificateFault } = edgeWith().edge
+    const certificate = certificateOf(header, [0, 1, 2])
+    const [first, second, third] = certificate.signatures
+    for (const signer of [N, 100]) {
+      const signatures = [first!, second!, { ...third!, signer }]
+      expect(certificateFault(header, { ...certificate, signatures })).toMatch(`validator ${signer} is wrong`)
+    }
+    const signatures = [first!, second!, { ...second!, signer: 3 }]
+    expect(certificateFault(header, { ...certificate, signatures })).toMatch('validator 3 is wrong')
+  })
+
+  it('made of PREPAREs or COMMITs for the same hash does not', () => {
+    const certificate = certificateOf(header, [0, 1, 2])
+    const body = { ...domain, view: 0, seq: 5, digest: certificate.blockHash }
+    const signatures = [0, 1, 2].map((signer) => ({ signer, signature: signed('commit', body, signer).signature }))
+    expect(edgeWith().edge.certificateFault(header, { ...certificate, signatures })).toMatch('is wrong')
+  })
+})

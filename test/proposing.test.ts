@@ -1,0 +1,192 @@
+// Batches from a real pool: when one is closed, what is in it, what counts as in flight.
+import { describe, expect, it } from 'vitest'
+import { batchDigest } from '../src/crypto/digest.ts'
+import { PARAMETER_DEFAULTS } from '../src/limits.ts'
+import { createMempool } from '../src/mempool/mempool.ts'
+import { createProposing } from '../src/proposing.ts'
+import { batchCodec } from '../src/types/block.ts'
+import type { Parameters } from '../src/types/epoch.ts'
+import { decode, encode } from '../src/types/schema.ts'
+import { decodeTransaction, encodeTransaction, unsignedTransactionCodec } from '../src/types/transaction.ts'
+
+const NETWORK = 'ab'.repeat(32)
+const PROPOSER = 'cd'.repeat(32)
+const ALICE = 'a1'.repeat(32)
+const BOB = 'b0'.repeat(32)
+const DELAY = PARAMETER_DEFAULTS.batchDelayMs
+
+function world(changes: Partial<Parameters> = {}) {
+  const parameters = { ...PARAMETER_DEFAULTS, ...changes }
+  const nonces = new Map<string, number>()
+  const pool = createMempool({
+    genesisHash: NETWORK,
+    parameters: () => parameters,
+    nonceOf: (sender) => nonces.get(sender) ?? 0,
+    mayTransact: () => true,
+    intrinsicGas: (bytes) => bytes,
+  })
+  const proposing = createProposing(pool, parameters, PROPOSER)
+  return {
+    pool,
+    proposing,
+    add(sender: string, nonce: number, argumentBytes = 0) {
+      const fields = { network: NETWORK, sender, nonce, expires: 0, gasLimit: 10_000, contract: 'token', method: 'pay' }
+      const unsigned = encode(unsignedTransactionCodec, { ...fields, args: new Uint8Array(argumentBytes) })
+      const checked = pool.check(encodeTransaction(unsigned, new Uint8Array(64)), 0)
+      if (!checked.ok) throw new Error(checked.message)
+      const admission = pool.admit(checked, 'local', 0)
+      if (!admission.ok) throw new Error(admission.message)
+      return checked.transaction.wire.length
+    },
+    /** The block at `height` ran with these transactions, as the replica tells it. */
+    execute(height: number, ran: [sender: string, nonce: number][]) {
+      proposing.onExecuted(height)
+      for (const [sender, nonce] of ran) nonces.set(sender, nonce + 1)
+      const executed = ran.map(([sender, nonce]) => ({ id: '', sender, nonce, final: true }))
+      pool.onExecuted(height, executed, new Map(ran.map(([sender, nonce]) => [sender, nonce + 1])))
+    },
+    next: (seq: number, inFlightBlocks: number, now: number) => namesIn(proposing.next(seq, 0, inFlightBlocks, now)),
+  }
+}
+
+type Proposed = ReturnType<ReturnType<typeof createProposing>['next']>
+function namesIn(body: Proposed): string[] | undefined {
+  return body?.batch.txs.map((wire) => {
+    const { sender, nonce } = decodeTransaction(wire)
+    return `${sender === ALICE ? 'alice' : 'bob'} ${nonce}`
+  })
+}
+
+describe('a batch', () => {
+  it('has its bytes and digest, the view, the proposer and the time', () => {
+    const { proposing, add } = world()
+    add(ALICE, 0)
+    const body = proposing.next(7, 3, 0, 5_000)!
+    expect(body.batch).toMatchObject({ view: 3, proposer: PROPOSER, time: 5_000 })
+    expect(decode(batchCodec, body.bytes)).toEqual(body.batch)
+    expect(body.digest).toBe(batchDigest(body.batch))
+  })
+
+  it('is closed at once while nothing is in flight', () => {
+    const { add, next } = world()
+    add(ALICE, 0)
+    expect(next(1, 0, 1_000)).toEqual(['alice 0'])
+    add(ALICE, 1)
+    expect(next(2, 0, 1_000)).toEqual(['alice 1'])
+  })
+
+  it('stays open for the delay after the batch before it, to the millisecond', () => {
+    const { add, next } = world()
+    add(ALICE, 0)
+    next(1, 0, 1_000)
+    add(ALICE, 1)
+    expect(next(2, 1, 1_000 + DELAY - 1)).toBeUndefined()
+    add(BOB, 0)
+    expect(next(2, 1, 1_000 + DELAY)).toEqual(expect.arrayContaining(['alice 1', 'bob 0']))
+  })
+
+  it('is closed early when it is full', () => {
+    const { add, next } = world({ blockTransactionsMax: 2 })
+    add(ALICE, 0)
+    expect(next(1, 0, 1_000)).toEqual(['alice 0'])
+    for (const nonce of [1, 2, 3]) add(ALICE, nonce)
+    expect(next(2, 1, 1_000)).toEqual(['alice 1', 'alice 2'])
+  })
+
+  it('is not full by what is already in flight', () => {
+    const { add, next } = world({ blockTransactionsMax: 2 })
+    for (const nonce of [0, 1]) add(ALICE, nonce)
+    expect(next(1, 0, 1_000)).toEqual(['alice 0', 'alice 1'])
+    add(ALICE, 2)
+    expect(next(2, 1, 1_001)).toBeUndefined()
+    expect(next(2, 1, 1_000 + DELAY)).toEqual(['alice 2'])
+  })
+
+  it('keeps to the bytes and the gas of a block', () => {
+    const size = world().add(ALICE, 0, 1_000)
+    for (const changes of [{ blockBytesMax: 2 * size }, { blockGasMax: 20_000 }]) {
+      const { add, next } = world(changes)
+      for (const nonce of [0, 1, 2]) add(ALICE, nonce, 1_000)
+      expect(next(1, 0, 1_000)).toEqual(['alice 0', 'alice 1'])
+      expect(next(2, 0, 1_000)).toEqual(['alice 2'])
+    }
+  })
+
+  it('is not made of nothing', () => {
+    const { add, next } = world()
+    expect(next(1, 0, 1_000)).toBeUndefined()
+    add(ALICE, 5)
+    expect(next(1, 0, 1_000)).toBeUndefined()
+  })
+
+  it('of nothing does not start the delay anew', () => {
+    const { add, next } = world()
+    add(ALICE, 0)
+    next(1, 0, 1_000)
+    expect(next(2, 1, 1_000 + DELAY)).toBeUndefined()
+    add(ALICE, 1)
+    expect(next(2, 1, 1_001 + DELAY)).toEqual(['alice 1'])
+  })
+})
+
+describe('what is in flight', () => {
+  it('is proposed once', () => {
+    const { add, next } = world()
+    add(ALICE, 0)
+    add(BOB, 0)
+    expect(next(1, 0, 1_000)).toHaveLength(2)
+    expect(next(2, 0, 2_000)).toBeUndefined()
+    expect(next(2, 1, 2_000)).toBeUndefined()
+  })
+
+  it('is followed by the next nonces, across several blocks', () => {
+    const { add, next, execute } = world()
+    for (const nonce of [0, 1, 2]) {
+      add(ALICE, nonce)
+      expect(next(nonce + 1, 0, 1_000 * nonce)).toEqual([`alice ${nonce}`])
+    }
+    execute(1, [[ALICE, 0]])
+    add(ALICE, 3)
+    expect(next(4, 0, 9_000)).toEqual(['alice 3'])
+    execute(2, [[ALICE, 1]])
+    execute(3, [[ALICE, 2]])
+    execute(4, [[ALICE, 3]])
+    add(ALICE, 4)
+    expect(next(5, 0, 9_000)).toEqual(['alice 4'])
+  })
+
+  it('that was skipped when it ran is proposed again', () => {
+    const { add, next, execute } = world()
+    add(ALICE, 0)
+    expect(next(1, 0, 1_000)).toEqual(['alice 0'])
+    execute(1, [])
+    expect(next(2, 0, 2_000)).toEqual(['alice 0'])
+  })
+
+  it('ends with the height, however many heights are told at once', () => {
+    const { add, next, proposing } = world()
+    for (const nonce of [0, 1, 2]) {
+      add(ALICE, nonce)
+      next(nonce + 1, 0, 1_000 * nonce)
+    }
+    proposing.onExecuted(2)
+    expect(next(4, 0, 9_000)).toEqual(['alice 1', 'alice 2'])
+  })
+
+  it('counts what was proposed before a restart', () => {
+    const before = world()
+    for (const nonce of [0, 1]) before.add(ALICE, nonce)
+    const { batch } = before.proposing.next(1, 0, 0, 1_000)!
+    const { proposing, add, next, execute } = world()
+    proposing.restore(1, batch)
+    for (const nonce of [0, 1, 2]) add(ALICE, nonce)
+    expect(next(2, 0, 2_000)).toEqual(['alice 2'])
+    execute(1, [
+      [ALICE, 0],
+      [ALICE, 1],
+    ])
+    execute(2, [[ALICE, 2]])
+    add(ALICE, 3)
+    expect(next(3, 0, 3_000)).toEqual(['alice 3'])
+  })
+})
