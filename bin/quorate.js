@@ -17,7 +17,9 @@ if (runsEntry) {
 } else {
   const node = file('../node_modules/node/bin/node')
   if (!existsSync(node)) {
-    process.stderr.write(`quorate: Node.js ${process.version} is too old, expected 22.18 or later: run npm ci in ${file('..')}, or install Node.js 24\n`)
+    process.stderr.write(
+      `quorate: Node.js ${process.version} is too old, expected 22.18 or later: run npm ci in ${file('..')}, or install Node.js 24\n`,
+    )
     process.exit(1)
   }
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })

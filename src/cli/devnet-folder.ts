@@ -27,8 +27,6 @@ export interface DevnetNode {
   role: 'validator' | 'observer'
   home: string
   log: string
-  /** Where Node keeps what it compiled, so that the next start is quicker. */
-  cache: string
   apiPort: number
   p2pPort: number
 }
@@ -39,7 +37,6 @@ const MARKER = 'devnet.json'
 const UNFINISHED = 'devnet.unfinished'
 const LOCK = 'devnet.pid'
 const KEYSTORE = 'keystore'
-const CACHE = 'cache'
 const KEYS = ['alice', 'bob', 'admin']
 const ALICE_BALANCE = '1000000'
 const VALIDATORS_DEFAULT = 4
@@ -93,8 +90,7 @@ export async function resetFolder(dir: string): Promise<void> {
 }
 
 const isOurs = (entry: string): boolean =>
-  /^(node|observer)-\d+$/.test(entry) ||
-  [KEYSTORE, CACHE, 'genesis.json', 'heights.json', MARKER, UNFINISHED].includes(entry)
+  /^(node|observer)-\d+$/.test(entry) || [KEYSTORE, 'genesis.json', 'heights.json', MARKER, UNFINISHED].includes(entry)
 
 export interface Size {
   validators: number
@@ -244,7 +240,6 @@ export function nodesOf({ validators, observers }: Size, dir: string, port: numb
     role: index < validators ? 'validator' : 'observer',
     home: join(dir, name),
     log: resolve(dir, name, 'node.log'),
-    cache: resolve(dir, CACHE),
     apiPort: port + index,
     p2pPort: port + P2P_PORT_OFFSET + index,
   }))

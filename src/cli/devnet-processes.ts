@@ -18,6 +18,11 @@ export interface Processes {
 const STOP_MS = 10_000
 const LOG_LINES = 5
 const LOG_TAIL_BYTES = 16 * 1024
+/**
+ * Where Node keeps what it compiled: halves the processor time of every start but the first. It lies within the package, so that
+ * whoever could put code there could change the package itself.
+ */
+const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/quorate', import.meta.url))
 const ENTRY = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url))
 
 /** Starts every node. One that ends by itself is reported with the end of its log; the others go on. */
@@ -79,7 +84,7 @@ function spawnNode(node: DevnetNode, bootstrap: string[]): ChildProcess {
   const log = openSync(node.log, 'a')
   try {
     const args = [ENTRY, 'start', '--home', node.home, ...flags]
-    const env = { ...process.env, NODE_COMPILE_CACHE: node.cache }
+    const env = { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? COMPILED }
     return spawn(process.execPath, args, { stdio: ['ignore', log, log, 'ipc'], detached: true, env })
   } finally {
     closeSync(log)

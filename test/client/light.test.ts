@@ -1,0 +1,212 @@
+// Light verification: genuine documents hold, and no field of them or of their proof can be changed unnoticed.
+import { build } from 'esbuild'
+import { describe, expect, test } from 'vitest'
+import { quorumOf, type TrustedEpoch } from '../../src/client/genesis.ts'
+import { trustGenesis, verifyTransaction } from '../../src/client/light.ts'
+import { signTransaction } from '../../src/client/transaction.ts'
+import { verify } from '../../src/crypto/signer.ts'
+import { toHex } from '../../src/types/hex.ts'
+import { signedBytes } from '../../src/types/message.ts'
+import { type Chain, createChain, keyOf } from './chain.ts'
+
+const text = (value: string) => new TextEncoder().encode(value)
+
+/** Three transactions in one block: one with everything, one that the contract refused, one that was skipped. */
+async function sampleChain(): Promise<{ chain: Chain; ids: string[]; trust: TrustedEpoch }> {
+  const chain = createChain()
+  const sign = (nonce: number, args: string) =>
+    signTransaction(keyOf(7), {
+      network: chain.genesisHash,
+      nonce,
+      expires: 9,
+      gasLimit: 99,
+      contract: 'token',
+      method: 'transfer',
+      args,
+    })
+  const signed = [
+    await sign(0, '{"to":"x","amount":"5"}'),
+    await sign(1, '{"a":[1,{"b":null}]}'),
+    await sign(0, 'not JSON'),
+  ]
+  const events = [
+    { contract: 'token', name: 'Transfer', data: text('{"from":"a","to":"b"}') },
+    { contract: 'token', name: 'Note', data: text('7') },
+  ]
+  chain.append([])
+  chain.append([
+    { wire: signed[0]!.wire, outcome: { result: text('{"left":"4","list":[1,2]}'), events } },
+    { wire: signed[1]!.wire, outcome: { status: 'reverted', code: 'THROWN', message: 'insufficient balance' } },
+    { wire: signed[2]!.wire, outcome: { status: 'skipped', code: 'NONCE_USED', gasUsed: 0 } },
+  ])
+  return { chain, ids: signed.map(({ id }) => id), trust: trustGenesis(shown(chain), chain.genesisHash) }
+}
+
+/** As GET /v1/genesis shows it. */
+function shown({ genesis }: Chain): unknown {
+  return JSON.parse(JSON.stringify({ ...genesis, time: new Date(genesis.time).toISOString() }))
+}
+
+/** Every way to change one value inside a document: its place, and the changed document. */
+function* tampered(document: object): Generator<[string, object]> {
+  for (const path of pathsOf(document)) {
+    const value = path.reduce<unknown>((inner, step) => (inner as Record<string, unknown>)[step], document)
+    for (const [how, changed] of changesOf(value)) {
+      const copy = structuredClone(document) as Record<string, unknown>
+      const parent = path
+        .slice(0, -1)
+        .reduce<unknown>((inner, step) => (inner as Record<string, unknown>)[step], copy) as Record<string, unknown>
+      if (how === 'removed') delete parent[path.at(-1)!]
+      else parent[path.at(-1)!] = changed
+      yield [`${path.join('.')} ${how}`, copy]
+    }
+  }
+}
+
+function* pathsOf(value: object, prefix: string[] = []): Generator<string[]> {
+  for (const [name, inner] of Object.entries(value)) {
+    yield [...prefix, name]
+    if (typeof inner === 'object' && inner !== null) yield* pathsOf(inner, [...prefix, name])
+  }
+}
+
+function changesOf(value: unknown): [string, unknown][] {
+  if (typeof value === 'string')
+    return [['changed', value === '' ? '00' : value.slice(0, -1) + (value.endsWith('0') ? '1' : '0')]]
+  if (typeof value === 'number') return [['raised', value + 1]]
+  if (value === null) return [['filled', 1]]
+  if (Array.isArray(value))
+    return [
+      ['lengthened', [...value, value[0] ?? 1]],
+      ['emptied', value.length === 0 ? [1] : []],
+    ]
+  return [
+    ['removed', undefined],
+    ['replaced', 'text'],
+  ]
+}
+
+describe('a genuine document', () => {
+  test('is proven, with what its bytes say', async () => {
+    const { chain, ids, trust } = await sampleChain()
+    for (const [index, id] of ids.entries()) {
+      const proven = verifyTransaction(chain.document(id), id, trust)
+      expect(proven).toMatchObject({ height: 2, index, blockHash: chain.blocks[1]!.blockHash })
+      expect(proven.receipt.txId).toBe(id)
+    }
+  })
+
+  test('may list names of objects in another order and carry more than is known', async () => {
+    const { chain, ids, trust } = await sampleChain()
+    const document = { ...chain.document(ids[0]!), args: { amount: '5', to: 'x' }, novelty: 1 }
+    expect(() => verifyTransaction(document, ids[0]!, trust)).not.toThrow()
+  })
+
+  test('is not that of another id', async () => {
+    const { chain, ids, trust } = await sampleChain()
+    expect(() => verifyTransaction(chain.document(ids[0]!), ids[1]!, trust)).toThrow(/asked for was/)
+  })
+})
+
+describe('a changed document is refused:', () => {
+  /** What no proof shows: a code's explanation, and how many leaves a tree has that is one short of full. */
+  const unproven = [['proof.count raised'], ['proof.count raised'], ['error.message changed']]
+
+  test.each([0, 1, 2])('every field of transaction %i', async (which) => {
+    const { chain, ids, trust } = await sampleChain()
+    const id = ids[which]!
+    const document = chain.document(id)
+    const accepted: string[] = []
+    let count = 0
+    for (const [place, changed] of tampered(document)) {
+      count++
+      try {
+        verifyTransaction(changed, id, trust, verify)
+        accepted.push(place)
+      } catch (error) {
+        expect(error, place).toMatchObject({ code: 'BAD_PROOF' })
+      }
+    }
+    expect(count).toBeGreaterThan(40)
+    expect(accepted).toEqual(unproven[which])
+  })
+})
+
+describe('a certificate counts', () => {
+  const provenBy = async (signers: number[]) => {
+    const { chain, ids, trust } = await sampleChain()
+    const { wire } = await signTransaction(keyOf(8), {
+      network: chain.genesisHash,
+      nonce: 0,
+      expires: 0,
+      gasLimit: 1,
+      contract: 'token',
+      method: 'x',
+      args: '{}',
+    })
+    const block = chain.append([{ wire }], signers)
+    return { id: block.receipts[0]!.txId, chain, ids, trust }
+  }
+
+  test.each([[[0, 1, 2]], [[3, 1, 0]], [[0, 1, 2, 3]]])('with signers %j', async (signers) => {
+    const { chain, id, trust } = await provenBy(signers)
+    expect(() => verifyTransaction(chain.document(id), id, trust)).not.toThrow()
+  })
+
+  test.each([
+    [[0, 1], /2 signatures, a quorum is 3/],
+    [[0, 1, 1], /counts node-1 twice/],
+    [[], /0 signatures/],
+  ])('not with signers %j', async (signers, reason) => {
+    const { chain, id, trust } = await provenBy(signers)
+    expect(() => verifyTransaction(chain.document(id), id, trust)).toThrow(reason)
+  })
+
+  test('not with votes of another kind, nor with another validator’s key', async () => {
+    const { chain, id, trust } = await provenBy([0, 1, 2])
+    const { header, blockHash, certificate } = chain.blocks.at(-1)!
+    const { genesisHash, epoch, validatorsHash } = header
+    const commit = signedBytes('commit', {
+      genesisHash,
+      epoch,
+      validatorsHash,
+      view: 0,
+      seq: header.height,
+      digest: blockHash,
+    })
+    const document = structuredClone(chain.document(id))
+    document.proof.certificate!.signatures[2]!.signature = toHex(chain.validators[2]!.sign(commit))
+    expect(() => verifyTransaction(document, id, trust)).toThrow(/not node-2's/)
+    document.proof.certificate!.signatures[2] = { signer: 3, signature: toHex(certificate!.signatures[2]!.signature) }
+    expect(() => verifyTransaction(document, id, trust)).toThrow(/not node-3's/)
+    document.proof.certificate!.signatures[2]!.signer = 4
+    expect(() => verifyTransaction(document, id, trust)).toThrow(/validator 4 of 4/)
+  })
+
+  test('only for the network that is trusted', async () => {
+    const { chain, ids } = await sampleChain()
+    const other = trustGenesis({ ...(shown(chain) as object), chainId: 'other' })
+    expect(() => verifyTransaction(chain.document(ids[0]!), ids[0]!, other)).toThrow(/its header is of network/)
+    expect(() => trustGenesis(shown(chain), other.genesisHash)).toThrow(
+      expect.objectContaining({ code: 'WRONG_NETWORK' }),
+    )
+    expect(() => trustGenesis(null)).toThrow(expect.objectContaining({ code: 'BAD_ANSWER' }))
+  })
+})
+
+test('quorums are those of the protocol', () => {
+  const table = { 1: 1, 2: 2, 3: 2, 4: 3, 5: 4, 6: 4, 7: 5, 8: 6, 10: 7, 13: 9, 16: 11 }
+  expect(Object.keys(table).map((n) => quorumOf(Number(n)))).toEqual(Object.values(table))
+})
+
+test.each(['index', 'light'])('src/client/%s.ts bundles for browsers, without anything of Node', async (name) => {
+  const { outputFiles } = await build({
+    entryPoints: [new URL(`../../src/client/${name}.ts`, import.meta.url).pathname],
+    bundle: true,
+    write: false,
+    platform: 'browser',
+    format: 'esm',
+    logLevel: 'silent',
+  })
+  expect(outputFiles[0]!.text).not.toMatch(/(from|import|require)\s*\(?\s*["']node:/)
+})
