@@ -27,9 +27,15 @@ export interface InboundPorts {
   onError(error: unknown): void
 }
 
+/** A connected peer, and the validator key it proved. */
+interface Sender {
+  id: string
+  validator: string | null
+}
+
 export interface Inbound {
   onFrame(
-    peer: { id: string; validator: string | null },
+    peer: Sender,
     channel: 'consensus' | 'proposals' | 'transactions',
     frame: Uint8Array,
   ): void
@@ -40,7 +46,7 @@ export function createInbound(ports: InboundPorts): Inbound {
   /** Digests whose batch is being checked: the same proposal from a second peer does not cost a second check. */
   const checking = new Set<string>()
 
-  function onFrame(peer: { id: string; validator: string | null }, channel: string, frame: Uint8Array): void {
+  function onFrame(peer: Sender, channel: string, frame: Uint8Array): void {
     if (channel === 'transactions') {
       ports.onTransactions(peer.id, frame).catch(ports.onError)
       return
@@ -58,24 +64,43 @@ export function createInbound(ports: InboundPorts): Inbound {
       case 'prepare':
       case 'commit':
       case 'exec':
+      case 'suspect':
         replica.push({ type: 'vote', vote: message.vote })
         return
+      case 'view-change':
+        replica.push({ type: 'view-change', change: message.change })
+        return
+      case 'new-view':
+        replica.push({ type: 'new-view', newView: message.newView })
+        return
+      case 'body-request':
+        return onBodyRequest(peer, message.digest)
+      case 'body':
+        return onBody(message.batch)
       case 'status':
         return onStatus(peer, message)
-      case 'suspect':
-      case 'view-change':
-      case 'new-view':
-        // Read and verified, acted on by nothing yet: this version stays in the epoch's first view (consensus/core.ts).
-        return
     }
   }
 
-  function onStatus(peer: { id: string; validator: string | null }, message: Status): void {
+  function onStatus(peer: Sender, message: Status): void {
     const { epoch, view, active, h, lastExec } = message
     const status = { epoch, view, active, h, lastExec }
     ports.onStatus(peer.id, peer.validator, status)
     const from = peer.validator === null ? undefined : ports.validatorIndex(peer.validator)
     if (from !== undefined) replica.push({ type: 'status', from, status })
+  }
+
+  function onBodyRequest(peer: Sender, digest: string): void {
+    const from = peer.validator === null ? undefined : ports.validatorIndex(peer.validator)
+    if (from !== undefined) replica.push({ type: 'body-request', from, digest })
+  }
+
+  /** Taken only while it is waited for: its digest was prepared by a quorum, so it was checked by correct validators. */
+  function onBody(bytes: Uint8Array): void {
+    const batch = readBatch(bytes)
+    if (batch === undefined) return
+    const digest = batchDigest(batch)
+    if (core.isAskedFor(digest)) replica.push({ type: 'body', body: { digest, batch, bytes } })
   }
 
   /** The batch is decoded, matched with its digest, and every signature in it not seen before is verified, off this thread. */

@@ -3,6 +3,7 @@ import { type Logger, pino } from 'pino'
 import type { ApiNode } from './api/port.ts'
 import { createApi } from './api/server.ts'
 import { createCore } from './consensus/core.ts'
+import { primaryOf } from './consensus/proposer.ts'
 import { quorumOf } from './consensus/quorum.ts'
 import { type LogRecord, recordCodec } from './consensus/record.ts'
 import type { StateOptions } from './consensus/state.ts'
@@ -52,8 +53,12 @@ export interface Node {
   stop(): Promise<void>
 }
 
+/** Messages with batches in them, and NEW-VIEW, which has to arrive before the proposals that follow it. */
+const LARGE = new Set<Message['type']>(['proposal', 'new-view', 'body'])
+
 const systemClock: Clock = {
   now: Date.now,
+  monotonic: () => performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs)
     return () => clearTimeout(timer)
@@ -125,7 +130,7 @@ interface Parts {
   position: StartPosition
 }
 
-type StartPosition = Pick<StateOptions, 'lastExec' | 'h' | 'certificate' | 'uncertified'>
+type StartPosition = Pick<StateOptions, 'lastExec' | 'h' | 'certified' | 'uncertified'>
 
 /** Where the ledger says this node is: what it has executed, and up to where a quorum vouches for that. */
 async function readPosition(ledger: Ledger): Promise<StartPosition> {
@@ -135,9 +140,11 @@ async function readPosition(ledger: Ledger): Promise<StartPosition> {
   for (let height = h + 1; height <= lastExec; height++) {
     const block = await ledger.block(height)
     if (block === undefined) throw new Error(`the ledger has no block ${height} below its head ${lastExec}`)
-    uncertified.push({ height, blockHash: block.blockHash })
+    uncertified.push({ header: block.header, hash: block.blockHash })
   }
-  return { lastExec, h, certificate: await ledger.certificate(h), uncertified }
+  const [header, certificate] = [await ledger.header(h), await ledger.certificate(h)]
+  const certified = header === undefined || certificate === undefined ? undefined : { header, certificate }
+  return { lastExec, h, certified, uncertified }
 }
 
 /** Opens what holds files, threads and sockets. The executor comes first: it locks the ledger and makes block 0. */
@@ -259,10 +266,6 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     transport.drop(peer, reason)
   }
   const proposing = voting === undefined ? undefined : createProposing(pool, parameters, ownKey)
-  for (const slot of core.state.slots.values()) {
-    const { body } = slot.accepted.get(core.state.view) ?? {}
-    if (body !== undefined && slot.seq > core.state.lastExec) proposing?.restore(slot.seq, body.batch)
-  }
 
   const replica = createReplica({
     core,
@@ -271,8 +274,9 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     clock,
     execute: (height, batch) => executor.ask({ height, batch }),
     putCertificates: (certificates) => ledger.putCertificates(certificates),
+    hasWork: () => pool.hasExecutable(() => 0),
     send({ to, message }) {
-      const channel = message.type === 'proposal' ? 'proposals' : 'consensus'
+      const channel = LARGE.has(message.type) ? 'proposals' : 'consensus'
       const frame = encode(messageCodec, message)
       const receivers = to === 'all' ? validators.keys() : [to]
       for (const receiver of receivers) {
@@ -296,6 +300,12 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
         announce(false)
       },
       onReport(report) {
+        if (report.type === 'view') {
+          const { view, active } = report
+          const primary = validators[primaryOf(epoch, view)]!.name
+          logger.info({ view, primary }, active ? 'a view is active' : 'leaving a view: its primary made no progress')
+          return
+        }
         metrics.onReport(report.type === 'evidence' ? report.kind : report.type)
         logger.error({ report }, 'a validator contradicts itself or this node')
       },

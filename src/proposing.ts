@@ -20,8 +20,8 @@ export interface ProposalPool {
 export interface Proposing {
   /** A batch for `seq`, or undefined while there is nothing to propose or the batch is still open. */
   next(seq: number, view: number, inFlightBlocks: number, now: number): Body | undefined
-  /** Counts a proposal of this validator that was restored from the consensus log. */
-  restore(seq: number, batch: Batch): void
+  /** After a restart or a change of the view: these batches are in flight and no others. */
+  reset(open: [seq: number, batch: Batch][]): void
   /** The block at `height` ran: its transactions are no longer in flight. */
   onExecuted(height: number): void
 }
@@ -74,11 +74,12 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
 
   return {
     next,
-    restore: (seq, batch) =>
-      add(
-        seq,
-        batch.txs.map((wire) => decodeTransaction(wire).sender),
-      ),
+    reset(open) {
+      proposed.clear()
+      inFlightOf.clear()
+      inFlightCount = 0
+      for (const [seq, batch] of open) add(seq, batch.txs.map((wire) => decodeTransaction(wire).sender))
+    },
     onExecuted,
   }
 }

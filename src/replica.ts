@@ -28,6 +28,8 @@ export interface ReplicaPorts {
   execute(height: number, batch: Uint8Array): Promise<ExecutedBlock>
   putCertificates(certificates: Certificate[]): Promise<void>
   send(outgoing: Outgoing): void
+  /** True while the pool holds a transaction that could run now. */
+  hasWork(): boolean
   clock: Clock
   observer: ReplicaObserver
 }
@@ -42,6 +44,8 @@ export interface VoteLog {
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number
+  /** Milliseconds on a clock that never jumps. */
+  monotonic(): number
   /** Runs `callback` after a delay; returns what cancels it. */
   after(delayMs: number, callback: () => void): () => void
 }
@@ -79,6 +83,8 @@ export function createReplica(ports: ReplicaPorts): Replica {
   let cancelTick = () => {}
   let cancelBatch: (() => void) | undefined
   let queuedHeight = core.state.lastDelivered
+  /** The active view that `proposing` counts for: a new one has other batches in flight. */
+  let proposingView: number | undefined
   let executing: Promise<void> = Promise.resolve()
 
   function fail(error: unknown): void {
@@ -117,7 +123,7 @@ export function createReplica(ports: ReplicaPorts): Replica {
 
   async function runRound(): Promise<void> {
     const effects: Effects = { save: [], send: [], deliver: [] }
-    collect(effects, { type: 'tick', now: clock.now() })
+    collect(effects, { type: 'tick', now: clock.now(), at: clock.monotonic(), hasWork: ports.hasWork() })
     const events = inbox.splice(0, ROUND_EVENTS_MAX)
     for (const event of events) collect(effects, event)
     handled += events.length
@@ -142,6 +148,9 @@ export function createReplica(ports: ReplicaPorts): Replica {
   function propose(effects: Effects): void {
     const { proposing } = ports
     if (proposing === undefined) return
+    const { active, view } = core.state
+    if (active && proposingView !== view) proposing.reset(core.openBatches())
+    proposingView = active ? view : undefined
     for (let seq = core.proposalSlot(); seq !== undefined; seq = core.proposalSlot()) {
       const body = proposing.next(seq, core.state.view, core.inFlight(), clock.now())
       if (body === undefined) return closeBatchLater()
@@ -196,7 +205,7 @@ export function createReplica(ports: ReplicaPorts): Replica {
       const block = await ports.execute(height, batch)
       ports.proposing?.onExecuted(height)
       ports.observer.onExecuted(block)
-      push({ type: 'executed', height, blockHash: block.blockHash, certificate })
+      push({ type: 'executed', header: block.header, blockHash: block.blockHash, certificate })
     })
     executing.catch(fail)
   }

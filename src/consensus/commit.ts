@@ -1,20 +1,15 @@
 // COMMIT: q of them for one (view, sequence, digest), in any view, decide the sequence; decided sequences are executed in order.
 import type { Signed } from '../types/message.ts'
-import type { Body } from './event.ts'
+import { askForBodies } from './body.ts'
 import { reportConflict } from './evidence.ts'
 import { assertInvariant } from './invariants.ts'
-import { addVote, type Context, inWindow, type Slot, slotAt, votesFor } from './state.ts'
-
-/** The batch this slot committed, when it is here. */
-function committedBody(slot: Slot): Body | undefined {
-  for (const { body } of slot.accepted.values()) if (body.digest === slot.committed?.digest) return body
-  return undefined
-}
+import { addVote, type Context, inWindow, keepsView, slotAt, votesFor } from './state.ts'
+import { onProgress } from './timers.ts'
 
 export function onCommit(context: Context, vote: Signed<'commit'>): void {
   const { state } = context
   const { view, seq, digest } = vote.body
-  if (!inWindow(state, seq) || view !== state.view) return
+  if (!inWindow(state, seq) || !keepsView(state, 'commit', vote.signer, view)) return
   const slot = slotAt(state, seq)
   const earlier = addVote(slot.commits, view, vote)
   if (earlier !== undefined && earlier.body.digest !== digest) reportConflict(context, 'commit', earlier, vote)
@@ -33,9 +28,11 @@ export function deliverCommitted(context: Context): void {
   if (state.diverged) return
   for (;;) {
     const slot = state.slots.get(state.lastDelivered + 1)
-    const body = slot === undefined ? undefined : committedBody(slot)
-    if (slot === undefined || body === undefined) return
+    if (slot?.committed === undefined) return
+    const body = slot.bodies.get(slot.committed.digest)
+    if (body === undefined) return askForBodies(context)
     state.lastDelivered = slot.seq
     effects.deliver.push({ type: 'execute', seq: slot.seq, body })
+    onProgress(state)
   }
 }

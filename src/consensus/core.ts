@@ -1,18 +1,23 @@
 // The consensus core: Practical Byzantine Fault Tolerance (Castro and Liskov, OSDI 1999) with signed certificates, pipelined, every
 // block a checkpoint. Pure: no clock, timer, randomness or IO inside; docs/protocol.md numbers its rules.
-//
-// This version orders in the epoch's first view only. SUSPECT, VIEW-CHANGE and NEW-VIEW have their formats (types/message.ts) and
-// their log records; the handlers that act on them come as files of their own beside prepare.ts and commit.ts.
+import type { Batch } from '../types/block.ts'
+import type { Message } from '../types/message.ts'
+import { isAskedFor, onBody, onBodyRequest } from './body.ts'
 import { onCommit } from './commit.ts'
 import type { Effects, Event } from './event.ts'
 import { onCertificate, onExec, onExecuted } from './exec.ts'
 import { checkInvariants } from './invariants.ts'
+import { onNewView } from './new-view.ts'
 import { onPrepare } from './prepare.ts'
 import { inFlight, onProposal, onPropose, proposalSlot } from './proposal.ts'
 import type { LogRecord } from './record.ts'
 import { liveRecords, onStart, restore } from './restore.ts'
-import { type Context, createState, inWindow, type State, type StateOptions } from './state.ts'
+import { type Context, createState, type OwnMessage, type State, type StateOptions } from './state.ts'
 import { forgetStatus, onStatus, statusOf } from './status.ts'
+import { onSuspect } from './suspect.ts'
+import { onTick } from './timers.ts'
+import { onViewChange } from './view-change.ts'
+import { isWanted } from './wanted.ts'
 
 export interface CoreOptions extends StateOptions {
   /** Signs bytes with the validator's key. Ed25519 is deterministic (RFC 8032), so the core stays pure. */
@@ -27,26 +32,33 @@ export interface Core {
   /** The sequence this replica may propose now. */
   proposalSlot(): number | undefined
   inFlight(): number
+  /** The batches of this view that are accepted and not executed yet, by sequence. */
+  openBatches(): [seq: number, batch: Batch][]
   status: () => ReturnType<typeof statusOf>
   liveRecords(): LogRecord[]
   /** Says that a validator's connection is new. */
   onConnect(validator: number): void
-  /** False for votes the core would drop unread: the network's edge spares itself the signature check. */
-  isWanted(type: 'prepare' | 'commit' | 'exec', signer: number, view: number, seq: number): boolean
+  /** False for messages the core would drop unread: the network's edge spares itself the signature checks. */
+  isWanted(message: Message): boolean
+  /** True for a batch this replica waits for. */
+  isAskedFor(digest: string): boolean
 }
 
 export function createCore(options: CoreOptions): Core {
-  const state = createState(options)
-  restore(state, options.records)
+  const { sign, records, ...given } = options
+  const state = createState(given)
+  restore(state, records)
   return {
     state,
-    step: (event) => step(state, options.sign, event),
+    step: (event) => step(state, sign, event),
     proposalSlot: () => proposalSlot(state),
     inFlight: () => inFlight(state),
+    openBatches: () => openBatches(state),
     status: () => statusOf(state),
     liveRecords: () => liveRecords(state),
     onConnect: (validator) => forgetStatus(state, validator),
-    isWanted: (type, signer, view, seq) => isWanted(state, type, signer, view, seq),
+    isWanted: (message) => isWanted(state, message),
+    isAskedFor: (digest) => isAskedFor(state, digest),
   }
 }
 
@@ -54,29 +66,33 @@ function step(state: State, sign: CoreOptions['sign'], event: Event): Effects {
   const effects: Effects = { save: [], send: [], deliver: [] }
   const context: Context = { state, effects, sign, own: [] }
   handle(context, event)
-  for (let vote = context.own.shift(); vote !== undefined; vote = context.own.shift())
-    handle(context, { type: 'vote', vote })
+  for (let own = context.own.shift(); own !== undefined; own = context.own.shift()) handleSigned(context, own)
   checkInvariants(state)
   return effects
 }
 
 function handle(context: Context, event: Event): void {
   switch (event.type) {
-    case 'tick':
-      context.state.now = event.now
-      return
     case 'start':
       return onStart(context)
+    case 'tick':
+      return onTick(context, event)
     case 'proposal':
       return onProposal(context, event.proposal, event.batch)
     case 'propose':
       return onPropose(context, event.body)
     case 'vote':
-      if (event.vote.type === 'prepare') return onPrepare(context, event.vote)
-      if (event.vote.type === 'commit') return onCommit(context, event.vote)
-      return onExec(context, event.vote)
+      return handleSigned(context, event.vote)
+    case 'view-change':
+      return onViewChange(context, event.change)
+    case 'new-view':
+      return onNewView(context, event.newView)
+    case 'body':
+      return onBody(context, event.body)
+    case 'body-request':
+      return onBodyRequest(context, event.from, event.digest)
     case 'executed':
-      return onExecuted(context, event.height, event.blockHash, event.certificate)
+      return onExecuted(context, event.header, event.blockHash, event.certificate)
     case 'certificate':
       return onCertificate(context, event.certificate)
     case 'status':
@@ -84,16 +100,27 @@ function handle(context: Context, event: Event): void {
   }
 }
 
-function isWanted(
-  state: State,
-  type: 'prepare' | 'commit' | 'exec',
-  signer: number,
-  view: number,
-  seq: number,
-): boolean {
-  if (!inWindow(state, seq)) return false
-  const slot = state.slots.get(seq)
-  if (type === 'exec') return !slot?.execs.has(signer)
-  if (view !== state.view) return false
-  return !(type === 'prepare' ? slot?.prepares : slot?.commits)?.get(view)?.has(signer)
+/** Own messages are handled exactly as everyone's are. */
+function handleSigned(context: Context, message: OwnMessage): void {
+  switch (message.type) {
+    case 'prepare':
+      return onPrepare(context, message as Extract<OwnMessage, { type: 'prepare' }>)
+    case 'commit':
+      return onCommit(context, message as Extract<OwnMessage, { type: 'commit' }>)
+    case 'exec':
+      return onExec(context, message as Extract<OwnMessage, { type: 'exec' }>)
+    case 'suspect':
+      return onSuspect(context, message as Extract<OwnMessage, { type: 'suspect' }>)
+    case 'own-view-change':
+      return onViewChange(context, message.change)
+  }
+}
+
+function openBatches(state: State): [number, Batch][] {
+  const batches: [number, Batch][] = []
+  for (const { seq, accepted, bodies } of state.slots.values()) {
+    const body = bodies.get(accepted.get(state.view)?.digest ?? '')
+    if (seq > state.lastExec && body !== undefined) batches.push([seq, body.batch])
+  }
+  return batches
 }

@@ -1,21 +1,25 @@
 // EXEC: every executed block is a checkpoint. q matching EXECs are its certificate; the window moves up to the highest block up to
 // which every one is certified and executed here (PBFT, section 4.3, with an interval of one).
-import type { Certificate } from '../types/block.ts'
+import type { Certificate, Header } from '../types/block.ts'
 import type { Signed } from '../types/message.ts'
 import { deliverCommitted } from './commit.ts'
 import { reportConflict } from './evidence.ts'
 import { signExec } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
+import { acceptReproposals, voteOnReproposals } from './new-view.ts'
 import { type Context, inWindow, type Slot, slotAt } from './state.ts'
+import { onProgress, shortenTimeout } from './timers.ts'
 
 /** The block at `height` is durable here. */
-export function onExecuted(context: Context, height: number, blockHash: string, certificate?: Certificate): void {
+export function onExecuted(context: Context, header: Header, blockHash: string, certificate?: Certificate): void {
   const { state } = context
+  const { height } = header
   assertInvariant(height === state.lastExec + 1, `block ${height} was executed after block ${state.lastExec}`)
   state.lastExec = height
+  if (height > state.lastDelivered) onProgress(state)
   state.lastDelivered = Math.max(state.lastDelivered, height)
   const slot = slotAt(state, height)
-  slot.blockHash = blockHash
+  slot.block = { header, hash: blockHash }
   if (certificate !== undefined) {
     onCertificate(context, certificate)
   } else {
@@ -52,14 +56,14 @@ export function onCertificate(context: Context, certificate: Certificate): void 
 /** An EXEC that differs from ours is news even while no certificate decides who is right. */
 function compare(context: Context, slot: Slot, vote: Signed<'exec'>): void {
   const theirs = vote.body.blockHash
-  const ours = slot.blockHash
+  const ours = slot.block?.hash
   if (ours === undefined || theirs === ours) return
   context.effects.deliver.push({ type: 'mismatch', height: slot.seq, validator: vote.signer, theirs, ours })
 }
 
 function maybeCertified(context: Context, slot: Slot): void {
   const { state } = context
-  if (slot.blockHash === undefined) return
+  if (slot.block === undefined) return
   const byHash = new Map<string, Signed<'exec'>[]>()
   for (const vote of slot.execs.values()) {
     const votes = byHash.get(vote.body.blockHash) ?? []
@@ -78,12 +82,12 @@ function maybeCertified(context: Context, slot: Slot): void {
 function certify(context: Context, slot: Slot, certificate: Certificate): void {
   const { state, effects } = context
   if (slot.certificate !== undefined) return
-  if (certificate.blockHash !== slot.blockHash) {
+  if (certificate.blockHash !== slot.block?.hash) {
     if (!state.diverged) {
       state.diverged = true
       state.voting = false
       const { height, blockHash: theirs } = certificate
-      effects.deliver.push({ type: 'diverged', height, theirs, ours: slot.blockHash ?? '' })
+      effects.deliver.push({ type: 'diverged', height, theirs, ours: slot.block?.hash ?? '' })
     }
     return
   }
@@ -92,13 +96,17 @@ function certify(context: Context, slot: Slot, certificate: Certificate): void {
 }
 
 /** Moves the window up block by block, so that every height keeps a certificate of its own. */
-function advance({ state, effects }: Context): void {
+function advance(context: Context): void {
+  const { state, effects } = context
+  const before = state.h
   for (;;) {
-    const certificate = state.slots.get(state.h + 1)?.certificate
-    if (certificate === undefined) return
+    const { certificate, block } = state.slots.get(state.h + 1) ?? {}
+    if (certificate === undefined || block === undefined) break
     state.h++
     state.slots.delete(state.h)
-    state.certificate = certificate
+    state.certified = { header: block.header, certificate }
+    shortenTimeout(state)
     effects.deliver.push({ type: 'certified', certificate })
   }
+  if (state.h > before && state.active && acceptReproposals(state).length > 0) voteOnReproposals(context)
 }

@@ -1,11 +1,12 @@
 // The one place that signs votes. It refuses to sign two different votes for one slot, and every vote it signs for a slot is saved
 // before it leaves; asked again for the same vote it gives the saved one (as Diem's safety rules do).
 //
-// EXEC needs no record: the block it names is durable in the ledger before this is called, and names itself.
+// EXEC needs no record: the block it names is durable in the ledger before this is called, and names itself. SUSPECT needs none:
+// it promises nothing.
 import type { Body, BodyType, Prepared, Signed } from '../types/message.ts'
 import { signedBytes } from '../types/message.ts'
 import { assertInvariant } from './invariants.ts'
-import { type Context, domainOf, inWindow, slotAt } from './state.ts'
+import { type Context, domainOf, inWindow, ownerOf, slotAt } from './state.ts'
 
 function sign<T extends BodyType>(context: Context, type: T, body: Body<T>): Signed<T> {
   const signer = context.state.self
@@ -16,10 +17,8 @@ function sign<T extends BodyType>(context: Context, type: T, body: Body<T>): Sig
 /** Signs the PRE-PREPARE of an own proposal. Its record is the proposal's, saved by the caller with the PREPARE for it. */
 export function signPrePrepare(context: Context, seq: number, digest: string): Signed<'pre-prepare'> {
   const { state } = context
-  assertInvariant(
-    !slotAt(state, seq).accepted.has(state.view),
-    `sequence ${seq} already has a proposal in view ${state.view}`,
-  )
+  const isTaken = slotAt(state, seq).accepted.has(state.view)
+  assertInvariant(!isTaken, `sequence ${seq} already has a proposal in view ${state.view}`)
   return sign(context, 'pre-prepare', { ...domainOf(state), view: state.view, seq, digest })
 }
 
@@ -29,7 +28,7 @@ export function signPrepare(context: Context, seq: number, digest: string): Sign
   const saved = ownVote(context, slotAt(state, seq).prepares.get(state.view), seq, digest)
   if (saved !== undefined) return saved
   const vote = sign(context, 'prepare', { ...domainOf(state), view: state.view, seq, digest })
-  context.effects.save.push({ type: 'prepare', genesisHash: state.genesisHash, epoch: state.epoch.epoch, vote })
+  context.effects.save.push({ type: 'prepare', ...ownerOf(state), vote })
   return vote
 }
 
@@ -38,10 +37,10 @@ export function signCommit(context: Context, seq: number, prepared: Prepared): S
   const { state } = context
   const saved = ownVote(context, slotAt(state, seq).commits.get(state.view), seq, prepared.digest)
   if (saved !== undefined) return saved
-  assertInvariant(prepared.votes.length >= state.quorum, `a COMMIT for ${seq} needs ${state.quorum} PREPAREs`)
+  const isBacked = prepared.view === state.view && prepared.signatures.length >= state.quorum
+  assertInvariant(isBacked, `a COMMIT for ${seq} needs ${state.quorum} PREPAREs of view ${state.view}`)
   const vote = sign(context, 'commit', { ...domainOf(state), view: state.view, seq, digest: prepared.digest })
-  const { genesisHash, epoch } = domainOf(state)
-  context.effects.save.push({ type: 'commit', genesisHash, epoch, vote, prepared })
+  context.effects.save.push({ type: 'prepared', ...ownerOf(state), prepared }, { type: 'commit', ...ownerOf(state), vote })
   return vote
 }
 
@@ -51,6 +50,34 @@ export function signExec(context: Context, height: number, blockHash: string): S
   return sign(context, 'exec', { ...domainOf(context.state), height, blockHash })
 }
 
+export function signSuspect(context: Context, view: number): Signed<'suspect'> {
+  return sign(context, 'suspect', { ...domainOf(context.state), view })
+}
+
+/** Signs a VIEW-CHANGE. The caller has left every view below `newView` and saves the whole message, whose bytes are sent again as they are. */
+export function signViewChange(
+  context: Context,
+  newView: number,
+  hashes: { certificateHash: string; preparedHash: string },
+): Signed<'view-change'> {
+  const { state } = context
+  const isFirst = !state.active && state.view === newView && !hasOwnViewChange(context, newView)
+  assertInvariant(isFirst, `a VIEW-CHANGE to ${newView} was asked for in view ${state.view}`)
+  return sign(context, 'view-change', { ...domainOf(state), newView, h: state.h, ...hashes })
+}
+
+/** Signs the NEW-VIEW of the current view, once. */
+export function signNewView(context: Context, viewChangesHash: string): Signed<'new-view'> {
+  const { state } = context
+  assertInvariant(!state.active, `view ${state.view} is active already`)
+  return sign(context, 'new-view', { ...domainOf(state), view: state.view, viewChangesHash })
+}
+
+function hasOwnViewChange({ state }: Context, newView: number): boolean {
+  const own = state.self === undefined ? undefined : state.viewChanges.get(state.self)
+  return own !== undefined && own.vote.body.newView >= newView
+}
+
 function ownVote<T extends Signed<'prepare'> | Signed<'commit'>>(
   context: Context,
   inView: Map<number, T> | undefined,
@@ -58,6 +85,7 @@ function ownVote<T extends Signed<'prepare'> | Signed<'commit'>>(
   digest: string,
 ): T | undefined {
   const { state } = context
+  assertInvariant(state.active, `a vote for ${seq} was asked for while no view is active`)
   assertInvariant(inWindow(state, seq), `sequence ${seq} is outside the window above ${state.h}`)
   const saved = state.self === undefined ? undefined : inView?.get(state.self)
   assertInvariant(

@@ -19,5 +19,6 @@ export function checkInvariants(state: State): void {
     `heights out of order: ${h}, ${lastExec}, ${lastDelivered}`,
   )
   assertInvariant(slots.size <= windowBlocks, `${slots.size} slots for a window of ${windowBlocks}`)
+  assertInvariant(state.active || state.view > 0, 'view 0 is active from the start')
   assertInvariant(!(state.diverged && state.voting), 'a diverged replica must not vote')
 }

@@ -1,30 +1,42 @@
 // PREPARE: q of them over identical bytes make a prepared certificate (PBFT, section 4.2).
 import type { Prepared, Signed } from '../types/message.ts'
 import { reportConflict } from './evidence.ts'
-import { signCommit } from './gate.ts'
-import { addVote, type Context, inWindow, type Slot, slotAt, votesFor } from './state.ts'
+import { signCommit, signPrepare } from './gate.ts'
+import { addVote, type Context, inWindow, keepsView, type Slot, slotAt, votesFor } from './state.ts'
 
-export function onPrepare(context: Context, vote: Signed<'prepare'>): void {
-  const { state } = context
-  const { view, seq, digest } = vote.body
-  if (!inWindow(state, seq) || view !== state.view) return
-  const slot = slotAt(state, seq)
-  const earlier = addVote(slot.prepares, view, vote)
-  if (earlier !== undefined && earlier.body.digest !== digest) reportConflict(context, 'prepare', earlier, vote)
-  // A vote seen before may still complete a quorum: the proposal it waited for can arrive after it.
-  maybePrepared(context, slot, view)
+/** Signs this replica's PREPARE for what the slot has accepted and counts it. The caller sends it. */
+export function vote(context: Context, slot: Slot, digest: string): Signed<'prepare'> {
+  const own = signPrepare(context, slot.seq, digest)
+  context.own.push(own)
+  return own
 }
 
-function maybePrepared(context: Context, slot: Slot, view: number): void {
+export function onPrepare(context: Context, prepare: Signed<'prepare'>): void {
   const { state } = context
-  const digest = slot.accepted.get(view)?.body.digest
-  if (digest === undefined || (slot.prepared !== undefined && slot.prepared.view >= view)) return
-  const votes = votesFor(slot.prepares, view, digest)
-  if (votes.length < state.quorum) return
-  const prepared: Prepared = { view, seq: slot.seq, digest, votes: votes.slice(0, state.quorum) }
-  slot.prepared = prepared
-  if (!state.voting || !state.active) return
-  const vote = signCommit(context, slot.seq, prepared)
-  context.effects.send.push({ to: 'all', message: { type: 'commit', vote } })
-  context.own.push(vote)
+  const { view, seq, digest } = prepare.body
+  if (!inWindow(state, seq) || !keepsView(state, 'prepare', prepare.signer, view)) return
+  const slot = slotAt(state, seq)
+  const earlier = addVote(slot.prepares, view, prepare)
+  if (earlier !== undefined && earlier.body.digest !== digest) reportConflict(context, 'prepare', earlier, prepare)
+  // A vote seen before may still complete a quorum: the proposal it waited for can arrive after it.
+  maybePrepared(context, slot)
+}
+
+/** COMMITs once q replicas prepared what this one accepted, and its batch is here. */
+export function maybePrepared(context: Context, slot: Slot): void {
+  const { state } = context
+  const { view } = state
+  const digest = slot.accepted.get(view)?.digest
+  if (digest === undefined || !state.active || !slot.bodies.has(digest)) return
+  if (slot.prepared === undefined || slot.prepared.view < view) {
+    const votes = votesFor(slot.prepares, view, digest)
+    if (votes.length < state.quorum) return
+    const signatures = votes.slice(0, state.quorum).map(({ signer, signature }) => ({ signer, signature }))
+    const prepared: Prepared = { view, seq: slot.seq, digest, signatures }
+    slot.prepared = prepared
+  } else if (slot.prepared.view > view) return
+  if (!state.voting || (state.self !== undefined && slot.commits.get(view)?.has(state.self))) return
+  const own = signCommit(context, slot.seq, slot.prepared)
+  context.effects.send.push({ to: 'all', message: { type: 'commit', vote: own } })
+  context.own.push(own)
 }

@@ -3,14 +3,17 @@ import type { Batch } from '../types/block.ts'
 import type { Proposal } from '../types/message.ts'
 import type { Body } from './event.ts'
 import { reportConflict } from './evidence.ts'
-import { signPrePrepare, signPrepare } from './gate.ts'
+import { signPrePrepare } from './gate.ts'
+import { vote } from './prepare.ts'
 import { proposerOf } from './proposer.ts'
-import { type Context, inWindow, type Slot, type State, slotAt } from './state.ts'
+import { type Context, inWindow, ownerOf, type Slot, type State, slotAt } from './state.ts'
+import { suspect } from './suspect.ts'
 
 /** The sequence this replica may propose now, or undefined: not its turn, W in flight, or the window is full. */
 export function proposalSlot(state: State): number | undefined {
   if (!state.voting || !state.active || inFlight(state) >= state.epoch.parameters.inFlightBlocks) return undefined
-  for (let seq = state.lastDelivered + 1; inWindow(state, seq); seq++) {
+  // What the NEW-VIEW fixed is not this view's to propose, the part of it beyond this replica's window included.
+  for (let seq = Math.max(state.lastDelivered, state.reproposals.max) + 1; inWindow(state, seq); seq++) {
     const slot = state.slots.get(seq)
     if (slot?.committed !== undefined || slot?.accepted.has(state.view)) continue
     return proposerOf(state.epoch, state.view, seq) === state.self ? seq : undefined
@@ -31,18 +34,18 @@ export function onPropose(context: Context, body: Body): void {
   const seq = proposalSlot(state)
   if (seq === undefined) return
   const prePrepare = signPrePrepare(context, seq, body.digest)
-  const prepare = signPrepare(context, seq, body.digest)
+  const slot = slotAt(state, seq)
+  const prepare = vote(context, slot, body.digest)
   const proposal: Proposal = { prePrepare, prepare, batch: body.bytes }
-  accept(context, slotAt(state, seq), proposal, body)
+  accept(context, slot, proposal, body)
   context.effects.send.push({ to: 'all', message: { type: 'proposal', ...proposal } })
-  context.own.push(prepare)
 }
 
 /** A verified proposal: its signatures are the proposer's, its digest is its batch's, its batch is statelessly valid. */
 export function onProposal(context: Context, proposal: Proposal, batch: Batch): void {
   const { state } = context
   const { view, seq, digest } = proposal.prePrepare.body
-  if (!inWindow(state, seq) || view !== state.view || !state.active) return
+  if (!inWindow(state, seq) || view !== state.view || !state.active || seq <= state.reproposals.max) return
   const proposer = proposerOf(state.epoch, view, seq)
   if (proposal.prePrepare.signer !== proposer || proposal.prepare.signer !== proposer) return
   const { prepare } = proposal
@@ -50,8 +53,9 @@ export function onProposal(context: Context, proposal: Proposal, batch: Batch): 
   const slot = slotAt(state, seq)
   const earlier = slot.accepted.get(view)
   if (earlier !== undefined) {
-    if (earlier.body.digest !== digest)
-      reportConflict(context, 'proposal', earlier.proposal.prePrepare, proposal.prePrepare)
+    if (earlier.digest === digest || earlier.proposal === undefined) return
+    reportConflict(context, 'proposal', earlier.proposal.prePrepare, proposal.prePrepare)
+    suspect(context, 'proof')
     return
   }
   if (!isTimely(state, batch) || batch.view !== view) return
@@ -59,20 +63,21 @@ export function onProposal(context: Context, proposal: Proposal, batch: Batch): 
   accept(context, slot, proposal, { digest, batch, bytes: proposal.batch })
   context.own.push(prepare)
   if (!state.voting || proposer === state.self) return
-  const vote = signPrepare(context, seq, digest)
-  context.effects.send.push({ to: 'all', message: { type: 'prepare', vote } })
-  context.own.push(vote)
+  const own = vote(context, slot, digest)
+  context.effects.send.push({ to: 'all', message: { type: 'prepare', vote: own } })
 }
 
-/** Proposed time is judged once, at the first PREPARE: within [now - D - P, now + P]. Until views change only the upper end binds. */
-function isTimely(state: State, batch: Batch): boolean {
-  return batch.time <= state.now + state.epoch.parameters.timeAheadMs
+/** Proposed time is judged once, at the first PREPARE: within [now - D - P, now + P], D doubling with each view. */
+function isTimely({ now, view, epoch }: State, batch: Batch): boolean {
+  const { timePastMs, timeAheadMs } = epoch.parameters
+  const oldest = now - timePastMs * 2 ** Math.min(view, 20) - timeAheadMs
+  return batch.time >= oldest && batch.time <= now + timeAheadMs
 }
 
-/** Keeps the proposal and its batch; the record comes before any PREPARE's in the same save. */
+/** Keeps the proposal and its batch; its record stands before any PREPARE's in the same save or is part of it. */
 function accept(context: Context, slot: Slot, proposal: Proposal, body: Body): void {
   const { state, effects } = context
-  slot.accepted.set(proposal.prePrepare.body.view, { proposal, body })
-  if (!state.voting) return
-  effects.save.push({ type: 'proposal', genesisHash: state.genesisHash, epoch: state.epoch.epoch, proposal })
+  slot.accepted.set(proposal.prePrepare.body.view, { digest: body.digest, proposal })
+  slot.bodies.set(body.digest, body)
+  if (state.voting) effects.save.push({ type: 'proposal', ...ownerOf(state), proposal })
 }

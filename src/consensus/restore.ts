@@ -1,83 +1,127 @@
 // Restart: the consensus log's records put every promise back where it was, so the same bytes are sent again and nothing else is signed.
-import { batchCodec } from '../types/block.ts'
-import type { Proposal } from '../types/message.ts'
-import { decode } from '../types/schema.ts'
+import { batchDigest } from '../crypto/digest.ts'
+import { type Batch, batchCodec, ZERO_HASH } from '../types/block.ts'
+import { preparesOf, type Proposal } from '../types/message.ts'
+import { decode, encode } from '../types/schema.ts'
+import { NULL_BODY } from './body.ts'
 import { signExec } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
+import { installNewView, voteOnReproposals } from './new-view.ts'
 import type { LogRecord } from './record.ts'
-import { addVote, type Context, inWindow, type State, slotAt } from './state.ts'
+import { addVote, type Context, domainOf, inWindow, ownerOf, type Slot, type State, slotAt, slotsInOrder } from './state.ts'
+import { moveToView } from './view-change.ts'
 
 /** Applies the records in the order they were written. Those at or below the certified height are history already. */
 export function restore(state: State, records: LogRecord[]): void {
   for (const record of records) {
     assertInvariant(record.genesisHash === state.genesisHash, 'the consensus log belongs to another network')
-    if (record.epoch !== state.epoch.epoch) continue
-    switch (record.type) {
-      case 'proposal':
-        restoreProposal(state, record.proposal)
-        break
-      case 'prepare':
-        if (inWindow(state, record.vote.body.seq)) {
-          addVote(slotAt(state, record.vote.body.seq).prepares, record.vote.body.view, record.vote)
-        }
-        break
-      case 'commit':
-        if (inWindow(state, record.vote.body.seq)) {
-          const slot = slotAt(state, record.vote.body.seq)
-          addVote(slot.commits, record.vote.body.view, record.vote)
-          for (const vote of record.prepared.votes) addVote(slot.prepares, record.prepared.view, vote)
-          slot.prepared = record.prepared
-        }
-        break
-      case 'view-change':
-      case 'new-view':
-        break
-    }
+    if (record.epoch === state.epoch.epoch) restoreRecord(state, record)
   }
 }
 
-function restoreProposal(state: State, proposal: Proposal): void {
-  const { view, seq, digest } = proposal.prePrepare.body
-  if (!inWindow(state, seq)) return
-  const slot = slotAt(state, seq)
-  const body = { digest, batch: decode(batchCodec, proposal.batch), bytes: proposal.batch }
-  slot.accepted.set(view, { proposal, body })
-  addVote(slot.prepares, view, proposal.prepare)
+function restoreRecord(state: State, record: LogRecord): void {
+  const slotOf = (seq: number): Slot | undefined => (inWindow(state, seq) ? slotAt(state, seq) : undefined)
+  switch (record.type) {
+    case 'proposal':
+      return restoreProposal(slotOf(record.proposal.prePrepare.body.seq), record.proposal)
+    case 'body':
+      return keepBody(slotOf(record.seq), record.batch)
+    case 'prepare': {
+      const { vote } = record
+      const slot = slotOf(vote.body.seq)
+      if (slot !== undefined) addVote(slot.prepares, vote.body.view, vote)
+      return
+    }
+    case 'prepared': {
+      const { prepared } = record
+      const slot = slotOf(prepared.seq)
+      if (slot === undefined) return
+      for (const vote of preparesOf(prepared, domainOf(state))) addVote(slot.prepares, prepared.view, vote)
+      if (slot.prepared === undefined || slot.prepared.view < prepared.view) slot.prepared = prepared
+      return
+    }
+    case 'commit': {
+      const { vote } = record
+      const slot = slotOf(vote.body.seq)
+      if (slot !== undefined) addVote(slot.commits, vote.body.view, vote)
+      return
+    }
+    case 'view-change': {
+      const { change } = record
+      const { newView } = change.vote.body
+      if (newView > state.view) moveToView(state, newView)
+      state.active = false
+      state.viewChanges.set(change.vote.signer, change)
+      return
+    }
+    case 'new-view':
+      return installNewView(state, record.newView)
+  }
 }
 
-/** The first step: what was voted counts again, and each executed block without a certificate gets its EXEC. */
+function restoreProposal(slot: Slot | undefined, proposal: Proposal): void {
+  if (slot === undefined) return
+  const { view, digest } = proposal.prePrepare.body
+  slot.accepted.set(view, { digest, proposal })
+  addVote(slot.prepares, view, proposal.prepare)
+  slot.bodies.set(digest, { digest, batch: decode(batchCodec, proposal.batch), bytes: proposal.batch })
+}
+
+function keepBody(slot: Slot | undefined, batch: Batch): void {
+  const digest = batchDigest(batch)
+  slot?.bodies.set(digest, digest === ZERO_HASH ? NULL_BODY : { digest, batch, bytes: encode(batchCodec, batch) })
+}
+
+/** The first step: what was voted counts again, each executed block without a certificate gets its EXEC, re-proposals their votes. */
 export function onStart(context: Context): void {
   const { state } = context
   if (state.self === undefined || !state.voting) return
-  for (const slot of [...state.slots.values()].sort((a, b) => a.seq - b.seq)) {
+  for (const slot of slotsInOrder(state)) {
     for (const votes of [slot.prepares, slot.commits]) {
       for (const inView of votes.values()) {
         const vote = inView.get(state.self)
         if (vote !== undefined) context.own.push(vote)
       }
     }
-    if (slot.blockHash !== undefined) context.own.push(signExec(context, slot.seq, slot.blockHash))
+    if (slot.block !== undefined) context.own.push(signExec(context, slot.seq, slot.block.hash))
   }
+  const change = state.viewChanges.get(state.self)
+  if (!state.active && change !== undefined) context.own.push({ type: 'own-view-change', change })
+  if (state.active) voteOnReproposals(context)
 }
 
 /** The records a restart still needs: what the log is rewritten to once it has grown. */
 export function liveRecords(state: State): LogRecord[] {
+  const owner = ownerOf(state)
   const records: LogRecord[] = []
-  const owner = { genesisHash: state.genesisHash, epoch: state.epoch.epoch }
-  const slots = [...state.slots.values()].sort((a, b) => a.seq - b.seq)
-  for (const slot of slots) {
-    for (const { proposal } of slot.accepted.values()) records.push({ type: 'proposal', ...owner, proposal })
-    if (state.self === undefined) continue
-    for (const votes of slot.prepares.values()) {
-      const vote = votes.get(state.self)
-      if (vote !== undefined) records.push({ type: 'prepare', ...owner, vote })
-    }
-    for (const votes of slot.commits.values()) {
-      const vote = votes.get(state.self)
-      if (vote !== undefined && slot.prepared !== undefined) {
-        records.push({ type: 'commit', ...owner, vote, prepared: slot.prepared })
-      }
-    }
+  const change = state.self === undefined ? undefined : state.viewChanges.get(state.self)
+  if (change !== undefined) records.push({ type: 'view-change', ...owner, change })
+  if (state.active && state.newView !== undefined) records.push({ type: 'new-view', ...owner, newView: state.newView })
+  for (const slot of slotsInOrder(state)) records.push(...slotRecords(state, slot))
+  return records
+}
+
+function slotRecords(state: State, { seq, accepted, bodies, prepares, commits, prepared }: Slot): LogRecord[] {
+  const owner = ownerOf(state)
+  const records: LogRecord[] = []
+  const recorded = new Set([ZERO_HASH])
+  for (const { digest, proposal } of accepted.values()) {
+    if (proposal === undefined) continue
+    records.push({ type: 'proposal', ...owner, proposal })
+    recorded.add(digest)
+  }
+  for (const { digest, batch } of bodies.values()) {
+    if (!recorded.has(digest)) records.push({ type: 'body', ...owner, seq, batch })
+  }
+  if (state.self === undefined) return records
+  for (const votes of prepares.values()) {
+    const vote = votes.get(state.self)
+    if (vote !== undefined) records.push({ type: 'prepare', ...owner, vote })
+  }
+  if (prepared !== undefined) records.push({ type: 'prepared', ...owner, prepared })
+  for (const votes of commits.values()) {
+    const vote = votes.get(state.self)
+    if (vote !== undefined) records.push({ type: 'commit', ...owner, vote })
   }
   return records
 }

@@ -1,27 +1,45 @@
 // The replica's memory: one slot per sequence in the window (h, h+L], votes by view within it.
-import type { Certificate } from '../types/block.ts'
+import type { Certificate, Header } from '../types/block.ts'
 import type { EpochRecord } from '../types/epoch.ts'
-import type { Prepared, Proposal, Signed, Status } from '../types/message.ts'
-import type { Body, Effects } from './event.ts'
-import { quorumOf } from './quorum.ts'
+import type { NewView, Prepared, Proposal, Signed, Status, ViewChange } from '../types/message.ts'
+import type { Body, Effects, Vote } from './event.ts'
+import { quorumOf, weakQuorumOf } from './quorum.ts'
 
 export type VotesByView<T> = Map<number, Map<number, T>>
 
 export interface Slot {
   readonly seq: number
-  /** The proposal accepted in each view: at most one, the first that came from its proposer. */
-  readonly accepted: Map<number, { proposal: Proposal; body: Body }>
+  /** What was accepted in each view: the first proposal from its proposer, or what a NEW-VIEW fixed (then without a proposal). */
+  readonly accepted: Map<number, { digest: string; proposal: Proposal | undefined }>
+  readonly bodies: Map<string, Body>
   readonly prepares: VotesByView<Signed<'prepare'>>
   readonly commits: VotesByView<Signed<'commit'>>
   readonly execs: Map<number, Signed<'exec'>>
   /** The prepared certificate of the highest view. */
   prepared: Prepared | undefined
   committed: { view: number; digest: string } | undefined
-  /** Hash of the block this replica made of it, once that is durable. */
-  blockHash: string | undefined
+  /** What this replica made of it, once that is durable. */
+  block: { header: Header; hash: string } | undefined
   /** Held until every block below is certified too. */
   certificate: Certificate | undefined
 }
+
+/** Why this replica wants to leave its view. Only `progress` can pass again. */
+export type SuspicionCause = 'progress' | 'new-view' | 'proof'
+
+/** cert_h: the certified header that opens the window; undefined at height 0, which needs none. */
+export interface Certified {
+  header: Header
+  certificate: Certificate
+}
+
+/** What the NEW-VIEW of the current view fixed: each sequence in (min, max] and its digest. View 0 fixes nothing. */
+export interface Reproposals {
+  min: number
+  max: number
+  digests: Map<number, string>
+}
+export const NO_REPROPOSALS: Reproposals = { min: 0, max: 0, digests: new Map() }
 
 export interface State {
   readonly genesisHash: string
@@ -30,11 +48,15 @@ export interface State {
   /** This replica's index among the validators, undefined for an observer. */
   readonly self: number | undefined
   readonly quorum: number
+  readonly weakQuorum: number
   /** False while this replica only follows: an observer, a lost consensus log, a divergence. */
   voting: boolean
   diverged: boolean
+  /** Wall clock and monotonic clock of the last tick, in ms. */
   now: number
+  at: number
   view: number
+  /** False between leaving a view and the next one's NEW-VIEW. */
   active: boolean
   /** The highest certified height whose block this replica has executed; everything up to it is dropped from `slots`. */
   h: number
@@ -44,20 +66,40 @@ export interface State {
   lastDelivered: number
   /** 0: no boundary is pending. */
   epochEnd: number
+  certified: Certified | undefined
   readonly slots: Map<number, Slot>
   /** Each validator's newest STATUS. */
   readonly statuses: Map<number, Status>
-  certificate: Certificate | undefined
+  /** Each validator's newest SUSPECT, and when it came. */
+  readonly suspects: Map<number, { view: number; at: number }>
+  /** Each validator's newest VIEW-CHANGE, this replica's own among them. */
+  readonly viewChanges: Map<number, ViewChange>
+  /** The newest view above this one that each validator voted in: those votes are kept, older ones above are not. */
+  readonly futureViews: Map<number, number>
+  /** COMMITs of the view last left still count. */
+  lastLeftView: number
+  newView: NewView | undefined
+  reproposals: Reproposals
+  suspicion: { view: number; cause: SuspicionCause; sentAt: number } | undefined
+  /** The current timeout in ms: doubled with each failed view, halved with each certified block. */
+  timeoutMs: number
+  progressDeadline: number | undefined
+  newViewDeadline: number | undefined
+  bodiesAskedAt: number
+  /** Contradictions reported of each validator. */
+  readonly accusations: Map<number, number>
+  /** Batches sent to each validator in the current second. */
+  readonly bodiesServed: Map<number, { second: number; count: number }>
 }
 
 export interface Context {
   readonly state: State
   readonly effects: Effects
   readonly sign: (bytes: Uint8Array) => Uint8Array
-  /** Own votes wait here and are handled like everyone's, after the handler that cast them. */
-  readonly own: SlotVoteOrExec[]
+  /** Own messages wait here and are handled like everyone's, after the handler that made them. */
+  readonly own: OwnMessage[]
 }
-type SlotVoteOrExec = Signed<'prepare'> | Signed<'commit'> | Signed<'exec'>
+export type OwnMessage = Vote | { type: 'own-view-change'; change: ViewChange }
 
 export interface StateOptions {
   genesisHash: string
@@ -65,29 +107,45 @@ export interface StateOptions {
   validatorsHash: string
   self: number | undefined
   voting: boolean
-  /** Both from the ledger: the last executed height and the highest certified one up to it. */
+  /** From the ledger: the last executed height, the highest certified one up to it, and its certificate. */
   lastExec: number
   h: number
-  certificate: Certificate | undefined
+  certified: Certified | undefined
   /** Blocks executed above `h`, lowest first: their EXECs are signed again at the start. */
-  uncertified: { height: number; blockHash: string }[]
+  uncertified: { header: Header; hash: string }[]
 }
 
 export function createState(options: StateOptions): State {
   const { uncertified, ...given } = options
+  const { validators, parameters } = options.epoch
   const state: State = {
     ...given,
-    quorum: quorumOf(options.epoch.validators.length),
+    quorum: quorumOf(validators.length),
+    weakQuorum: weakQuorumOf(validators.length),
     diverged: false,
     now: 0,
+    at: 0,
     view: 0,
     active: true,
     lastDelivered: options.lastExec,
     epochEnd: 0,
     slots: new Map(),
     statuses: new Map(),
+    suspects: new Map(),
+    viewChanges: new Map(),
+    futureViews: new Map(),
+    lastLeftView: 0,
+    newView: undefined,
+    reproposals: NO_REPROPOSALS,
+    suspicion: undefined,
+    timeoutMs: parameters.progressTimeoutMs,
+    progressDeadline: undefined,
+    newViewDeadline: undefined,
+    bodiesAskedAt: 0,
+    accusations: new Map(),
+    bodiesServed: new Map(),
   }
-  for (const { height, blockHash } of uncertified) slotAt(state, height).blockHash = blockHash
+  for (const block of uncertified) slotAt(state, block.header.height).block = block
   return state
 }
 
@@ -103,12 +161,13 @@ export function slotAt(state: State, seq: number): Slot {
     slot = {
       seq,
       accepted: new Map(),
+      bodies: new Map(),
       prepares: new Map(),
       commits: new Map(),
       execs: new Map(),
       prepared: undefined,
       committed: undefined,
-      blockHash: undefined,
+      block: undefined,
       certificate: undefined,
     }
     state.slots.set(seq, slot)
@@ -116,10 +175,16 @@ export function slotAt(state: State, seq: number): Slot {
   return slot
 }
 
+/** The slots there are, lowest sequence first. */
+export const slotsInOrder = (state: State): Slot[] => [...state.slots.values()].sort((a, b) => a.seq - b.seq)
+
 /** The fields every signed body starts with. */
 export function domainOf(state: State) {
   return { genesisHash: state.genesisHash, epoch: state.epoch.epoch, validatorsHash: state.validatorsHash }
 }
+
+/** The fields every log record starts with. */
+export const ownerOf = (state: State) => ({ genesisHash: state.genesisHash, epoch: state.epoch.epoch })
 
 /** Adds a vote unless its signer already has one here. Returns the earlier vote, whatever it says, or undefined when added. */
 export function addVote<T extends { signer: number }>(votes: VotesByView<T>, view: number, vote: T): T | undefined {
@@ -130,7 +195,7 @@ export function addVote<T extends { signer: number }>(votes: VotesByView<T>, vie
   return earlier
 }
 
-/** The votes in `view` for `digest`, by signer, in signer order so that what is built from them is the same everywhere. */
+/** The votes in `view` for `digest`, in signer order so that what is built from them is the same everywhere. */
 export function votesFor<T extends Signed<'prepare'> | Signed<'commit'>>(
   votes: VotesByView<T>,
   view: number,
@@ -138,4 +203,27 @@ export function votesFor<T extends Signed<'prepare'> | Signed<'commit'>>(
 ): T[] {
   const matching = [...(votes.get(view)?.values() ?? [])].filter((vote) => vote.body.digest === digest)
   return matching.sort((a, b) => a.signer - b.signer)
+}
+
+/**
+ * Whether a vote of this view is kept: of the current one, a COMMIT also of the view last left, and of each validator's newest
+ * view above. A validator that votes in a higher one gives up its votes in the one between.
+ */
+export function keepsView(state: State, type: 'prepare' | 'commit', signer: number, view: number): boolean {
+  if (view === state.view || (type === 'commit' && view === state.lastLeftView)) return true
+  if (view < state.view) return false
+  const newest = state.futureViews.get(signer)
+  if (newest !== undefined && newest > state.view && view < newest) return false
+  if (newest !== view) {
+    if (newest !== undefined && newest > state.view) forgetVotes(state, signer, newest)
+    state.futureViews.set(signer, view)
+  }
+  return true
+}
+
+function forgetVotes(state: State, signer: number, view: number): void {
+  for (const { prepares, commits } of state.slots.values()) {
+    prepares.get(view)?.delete(signer)
+    commits.get(view)?.delete(signer)
+  }
 }

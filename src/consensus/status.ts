@@ -1,7 +1,7 @@
 // STATUS: the only retransmission. A validator says where it is; the others send again, from memory, the signed messages it lacks.
 // Blocks it lacks it fetches itself (network/fetch.ts), each with its certificate.
 import type { Message, Status } from '../types/message.ts'
-import type { Context, Slot, State } from './state.ts'
+import { type Context, type Slot, type State, slotsInOrder } from './state.ts'
 
 /** Batches resent for one STATUS: the lowest missing ones unblock the rest, and a flood of STATUS costs little. */
 const BATCHES_RESENT_MAX = 2
@@ -17,8 +17,17 @@ export function onStatus(context: Context, from: number, status: Status): void {
   const last = state.statuses.get(from)
   state.statuses.set(from, status)
   if (from === state.self || status.epoch !== state.epoch.epoch) return
+  for (const message of missingViews(state, status)) context.effects.send.push({ to: from, message })
   if (last !== undefined && (last.h !== status.h || last.lastExec !== status.lastExec)) return
-  for (const message of missingMessages(state, status)) context.effects.send.push({ to: from, message })
+  for (const message of missingVotes(state, status)) context.effects.send.push({ to: from, message })
+}
+
+/** What brings the peer into this replica's view: the NEW-VIEW where it is active, else its own VIEW-CHANGE. */
+function missingViews(state: State, status: Status): Message[] {
+  if (status.view > state.view || (status.view === state.view && status.active)) return []
+  if (state.active) return state.newView === undefined ? [] : [{ type: 'new-view', newView: state.newView }]
+  const change = ownVote(state, state.viewChanges)
+  return change === undefined ? [] : [{ type: 'view-change', change }]
 }
 
 /** A peer that reconnected starts afresh: its next STATUS is answered at once. */
@@ -27,17 +36,18 @@ export function forgetStatus(state: State, from: number): void {
 }
 
 /** Own votes and accepted proposals above what the peer has, lowest sequence first. */
-function missingMessages(state: State, status: Status): Message[] {
+function missingVotes(state: State, status: Status): Message[] {
   const messages: Message[] = []
-  const slots = [...state.slots.values()].filter((slot) => slot.seq > status.h).sort((a, b) => a.seq - b.seq)
   let batches = 0
-  for (const slot of slots) {
+  for (const slot of slotsInOrder(state)) {
+    if (slot.seq <= status.h) continue
     const exec = ownVote(state, slot.execs)
     if (exec !== undefined) messages.push({ type: 'exec', vote: exec })
     if (slot.seq <= status.lastExec) continue
     const accepted = slot.accepted.get(state.view)
-    if (accepted !== undefined && batches++ < BATCHES_RESENT_MAX)
+    if (accepted?.proposal !== undefined && batches++ < BATCHES_RESENT_MAX) {
       messages.push({ type: 'proposal', ...accepted.proposal })
+    }
     messages.push(...slotVotes(state, slot))
   }
   return messages

@@ -20,7 +20,7 @@ export interface EdgeOptions {
   validatorsHash: string
   quorum: number
   verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
-  isWanted: (type: 'prepare' | 'commit' | 'exec', signer: number, view: number, seq: number) => boolean
+  isWanted: (message: Message) => boolean
 }
 
 /** `ignored` costs its sender nothing (late, early, another epoch); `bad` is a fault only a broken or lying peer commits. */
@@ -51,7 +51,7 @@ export function createEdge(options: EdgeOptions): Edge {
       if (error instanceof DecodeError) return bad(`malformed consensus frame: ${error.message}`)
       throw error
     }
-    if (!isWanted(message)) return ignored('not wanted now')
+    if (!options.isWanted(message)) return ignored('not wanted now')
     for (const signed of signaturesOf(message)) {
       const { genesisHash, epoch, validatorsHash } = signed.body
       if (genesisHash !== options.genesisHash) return bad(`${signed.type} of another network`)
@@ -70,7 +70,7 @@ export function createEdge(options: EdgeOptions): Edge {
       message.type === 'view-change' ? [message.change] : message.type === 'new-view' ? message.newView.viewChanges : []
     if (changes.length > keys.length) return 'more view changes than validators'
     for (const { header, certificate, prepared } of changes) {
-      if (prepared.some((one) => !isCoherent(one))) return 'a prepared certificate of repeated or foreign votes'
+      if (prepared.some((one) => !isCoherent(one))) return 'a prepared certificate of repeated votes or too few'
       if ((header === null) !== (certificate === null)) return 'half a block certificate'
       const fault = header === null || certificate === null ? undefined : certificateFault(header, certificate)
       if (fault !== undefined) return fault
@@ -78,19 +78,9 @@ export function createEdge(options: EdgeOptions): Edge {
     return undefined
   }
 
-  function isCoherent({ view, seq, digest, votes }: Prepared): boolean {
-    const signers = new Set(votes.map(({ signer }) => signer))
-    if (signers.size !== votes.length || signers.size < options.quorum || signers.size > keys.length) return false
-    return votes.every(({ body }) => body.view === view && body.seq === seq && body.digest === digest)
-  }
-
-  function isWanted(message: Message): boolean {
-    if (message.type === 'prepare' || message.type === 'commit') {
-      const { signer, body } = message.vote
-      return options.isWanted(message.type, signer, body.view, body.seq)
-    }
-    if (message.type === 'exec') return options.isWanted('exec', message.vote.signer, 0, message.vote.body.height)
-    return true
+  function isCoherent({ signatures }: Prepared): boolean {
+    const signers = new Set(signatures.map(({ signer }) => signer))
+    return signers.size === signatures.length && signers.size >= options.quorum
   }
 
   function certificateFault(header: Header, certificate: Certificate): string | undefined {

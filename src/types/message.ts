@@ -64,8 +64,20 @@ const signed = {
 }
 
 /** A prepared certificate: q PREPARE signatures over identical bytes. */
-export const preparedCodec = struct('', { ...slot, votes: list(signed.prepare, VALIDATORS_MAX) })
+export const preparedCodec = struct('', {
+  ...slot,
+  signatures: list(struct('', { signer: uint(VALIDATORS_MAX), signature: bytes(64) }), VALIDATORS_MAX),
+})
 export type Prepared = ValueOf<typeof preparedCodec>
+
+type Domain = Pick<Body<'prepare'>, 'genesisHash' | 'epoch' | 'validatorsHash'>
+
+/** The PREPAREs that a prepared certificate stands for, in the domain of whoever shows it. */
+export function preparesOf({ view, seq, digest, signatures }: Prepared, domain: Domain): Signed<'prepare'>[] {
+  const { genesisHash, epoch, validatorsHash } = domain
+  const body = { genesisHash, epoch, validatorsHash, view, seq, digest }
+  return signatures.map(({ signer, signature }) => ({ type: 'prepare', body, signer, signature }))
+}
 
 /** `header` and `certificate` are cert_h, absent at height 0; `prepared` is P. */
 export const viewChangeCodec = struct('', {
@@ -90,6 +102,10 @@ export const proposalCodec = struct('', {
 })
 export type Proposal = ValueOf<typeof proposalCodec>
 
+/** Asks for a batch by its digest; whoever has it sends it. Unsigned: the answer proves itself. */
+export const bodyRequestCodec = struct('', { digest: hex(32) })
+export const bodyCodec = struct('', { batch: bytes(1, BATCH_BYTES_MAX) })
+
 /** A hint about where its sender is, unsigned: it is answered with data that proves itself. Observers send it too. */
 export const statusCodec = struct('', { epoch: uint(), view: uint(), active: flag, h: uint(), lastExec: uint() })
 export type Status = ValueOf<typeof statusCodec>
@@ -104,6 +120,8 @@ export const messageCodec = union({
   'view-change': struct('', { change: viewChangeCodec }),
   'new-view': struct('', { newView: newViewCodec }),
   status: statusCodec,
+  'body-request': bodyRequestCodec,
+  body: bodyCodec,
 })
 export type Message = ValueOf<typeof messageCodec>
 
@@ -122,10 +140,12 @@ export function signaturesOf(message: Message): AnySigned[] {
     case 'new-view':
       return [message.newView.vote, ...message.newView.viewChanges.flatMap(viewChangeSignatures)]
     case 'status':
+    case 'body-request':
+    case 'body':
       return []
   }
 }
 
 function viewChangeSignatures(change: ViewChange): AnySigned[] {
-  return [change.vote, ...change.prepared.flatMap((prepared) => prepared.votes)]
+  return [change.vote, ...change.prepared.flatMap((prepared) => preparesOf(prepared, change.vote.body))]
 }

@@ -6,7 +6,7 @@ import type { LogRecord } from '../../src/consensus/record.ts'
 import { batchDigest } from '../../src/crypto/digest.ts'
 import { sha256 } from '../../src/crypto/hash.ts'
 import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
-import { type Batch, batchCodec, type Certificate } from '../../src/types/block.ts'
+import { type Batch, batchCodec, type Certificate, type Header, ZERO_HASH } from '../../src/types/block.ts'
 import type { EpochRecord, Parameters } from '../../src/types/epoch.ts'
 import { toHex } from '../../src/types/hex.ts'
 import { type Message, messageCodec } from '../../src/types/message.ts'
@@ -46,7 +46,8 @@ interface Envelope {
 interface Disk {
   records: LogRecord[]
   chain: string[]
-  digests: string[]
+  headers: Header[]
+  batches: Batch[]
   certificates: Certificate[]
 }
 
@@ -63,7 +64,7 @@ export class Cluster {
   constructor(n: number, parameters: Partial<Parameters> = {}) {
     this.epoch = epochOf(n, parameters)
     for (let index = 0; index < n; index++) {
-      this.disks.push({ records: [], chain: [], digests: [], certificates: [] })
+      this.disks.push({ records: [], chain: [], headers: [], batches: [], certificates: [] })
       this.cores.push(undefined)
       this.start(index)
     }
@@ -80,13 +81,13 @@ export class Cluster {
       voting: true,
       lastExec: disk.chain.length,
       h,
-      certificate: disk.certificates.at(-1),
-      uncertified: disk.chain.slice(h).map((blockHash, offset) => ({ height: h + 1 + offset, blockHash })),
+      certified: h === 0 ? undefined : { header: disk.headers[h - 1]!, certificate: disk.certificates[h - 1]! },
+      uncertified: disk.chain.slice(h).map((hash, offset) => ({ header: disk.headers[h + offset]!, hash })),
       sign: (bytes) => Buffer.concat([sha256(bytes), sha256(Buffer.from(keyOf(index)))]),
       records: [...disk.records],
     })
     this.cores[index] = core
-    this.step(index, { type: 'tick', now: this.now })
+    this.step(index, { type: 'tick', now: this.now, at: this.now, hasWork: false })
     this.step(index, { type: 'start' })
   }
 
@@ -107,19 +108,37 @@ export class Cluster {
     disk.records.push(...effects.save)
     for (const { to, message } of effects.send) this.send(index, to, message)
     for (const delivery of effects.deliver) {
-      if (delivery.type === 'execute') this.execute(index, delivery.seq, delivery.body.digest)
+      if (delivery.type === 'execute') this.execute(index, delivery.seq, delivery.body.batch)
       else if (delivery.type === 'certified') disk.certificates.push(delivery.certificate)
-      else this.reports.push({ at: index, report: delivery })
+      else if (delivery.type !== 'view') this.reports.push({ at: index, report: delivery })
     }
   }
 
-  execute(index: number, seq: number, digest: string, certificate?: Certificate): void {
-    const { chain, digests } = this.disks[index]!
+  execute(index: number, seq: number, batch: Batch, certificate?: Certificate): void {
+    const { chain, headers, batches } = this.disks[index]!
     if (seq !== chain.length + 1) throw new Error(`node ${index} executes ${seq} after ${chain.length}`)
+    const digest = batchDigest(batch)
     const blockHash = toHex(sha256(Buffer.from(`${chain.at(-1) ?? ''}${digest}`)))
+    const header: Header = {
+      genesisHash: GENESIS,
+      epoch: 0,
+      height: seq,
+      parentHash: chain.at(-1) ?? ZERO_HASH,
+      batchDigest: digest,
+      txRoot: ZERO_HASH,
+      receiptsRoot: ZERO_HASH,
+      stateRoot: ZERO_HASH,
+      time: seq,
+      proposer: batch.proposer,
+      validatorsHash: VALIDATORS_HASH,
+      nextValidatorsHash: VALIDATORS_HASH,
+      epochEnd: 0,
+      proposers: new Uint8Array(),
+    }
     chain.push(blockHash)
-    digests.push(digest)
-    this.step(index, { type: 'executed', height: seq, blockHash, certificate })
+    headers.push(header)
+    batches.push(batch)
+    this.step(index, { type: 'executed', header, blockHash, certificate })
   }
 
   send(from: number, to: number | 'all', message: Message): void {
@@ -132,15 +151,40 @@ export class Cluster {
 
   deliver(envelope: Envelope): void {
     const message = decode(messageCodec, envelope.bytes)
-    if (message.type === 'proposal') {
-      const { type: _, ...proposal } = message
-      this.step(envelope.to, { type: 'proposal', proposal, batch: decode(batchCodec, proposal.batch) })
-    } else if (message.type === 'prepare' || message.type === 'commit' || message.type === 'exec') {
-      this.step(envelope.to, { type: 'vote', vote: message.vote })
-    } else if (message.type === 'status') {
-      const { type: _, ...status } = message
-      this.step(envelope.to, { type: 'status', from: envelope.from, status })
+    const { from, to } = envelope
+    if (this.cores[to]?.isWanted(message) !== true) return
+    switch (message.type) {
+      case 'proposal': {
+        const { type: _, ...proposal } = message
+        return this.step(to, { type: 'proposal', proposal, batch: decode(batchCodec, proposal.batch) })
+      }
+      case 'prepare':
+      case 'commit':
+      case 'exec':
+      case 'suspect':
+        return this.step(to, { type: 'vote', vote: message.vote })
+      case 'view-change':
+        return this.step(to, { type: 'view-change', change: message.change })
+      case 'new-view':
+        return this.step(to, { type: 'new-view', newView: message.newView })
+      case 'status': {
+        const { type: _, ...status } = message
+        return this.step(to, { type: 'status', from, status })
+      }
+      case 'body-request':
+        return this.step(to, { type: 'body-request', from, digest: message.digest })
+      case 'body': {
+        const batch = decode(batchCodec, message.batch)
+        const digest = batchDigest(batch)
+        if (this.cores[to]?.isAskedFor(digest)) this.step(to, { type: 'body', body: { digest, batch, bytes: message.batch } })
+      }
     }
+  }
+
+  /** Time passes everywhere. */
+  tick(ms: number, hasWork = false): void {
+    this.now += ms
+    for (const index of this.cores.keys()) this.step(index, { type: 'tick', now: this.now, at: this.now, hasWork })
   }
 
   /** Delivers until the network is silent; `pick` chooses which message is next. */
@@ -174,7 +218,7 @@ export class Cluster {
           const certificate = source.certificates[core.state.h]!
           const { height } = certificate
           if (height <= core.state.lastExec) this.step(index, { type: 'certificate', certificate })
-          else this.execute(index, height, source.digests[height - 1]!, certificate)
+          else this.execute(index, height, source.batches[height - 1]!, certificate)
           if (core.state.h < height) break
         }
       }

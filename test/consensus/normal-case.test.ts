@@ -198,7 +198,8 @@ describe('execution that differs', () => {
   it('is reported at once, and the one a quorum contradicts stops voting', () => {
     const cluster = new Cluster(4)
     cluster.disks[3]!.chain.push('00'.repeat(32))
-    cluster.disks[3]!.digests.push('00'.repeat(32))
+    cluster.disks[3]!.batches.push(batchOf('wrong', 0))
+    cluster.disks[3]!.headers.push({ height: 1 } as never)
     cluster.crash(3)
     cluster.start(3)
     for (let round = 0; round < 3; round++) {

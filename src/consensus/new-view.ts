@@ -1,0 +1,123 @@
+// NEW-VIEW: the new primary shows q VIEW-CHANGEs; what they oblige everyone to propose again is recomputed by everyone (PBFT, 4.4).
+import { sha256 } from '../crypto/hash.ts'
+import { ZERO_HASH } from '../types/block.ts'
+import { toHex } from '../types/hex.ts'
+import { type NewView, type ViewChange, viewChangeCodec } from '../types/message.ts'
+import { encode, list } from '../types/schema.ts'
+import { askForBodies, NULL_BODY } from './body.ts'
+import { signNewView } from './gate.ts'
+import { assertInvariant } from './invariants.ts'
+import { maybePrepared, vote } from './prepare.ts'
+import { primaryOf } from './proposer.ts'
+import { type Context, inWindow, ownerOf, type Reproposals, type Slot, type State, slotAt } from './state.ts'
+import { suspect } from './suspect.ts'
+import { isValidViewChange, moveToView, viewChangesFor } from './view-change.ts'
+
+const viewChangesCodec = list(viewChangeCodec, 100)
+const hashOf = (viewChanges: ViewChange[]): string => toHex(sha256(encode(viewChangesCodec, viewChanges)))
+
+/** The primary of the view this replica has entered sends NEW-VIEW once q VIEW-CHANGEs are here. */
+export function maybeSendNewView(context: Context): void {
+  const { state, effects } = context
+  if (state.active || !state.voting || primaryOf(state.epoch, state.view) !== state.self) return
+  const viewChanges = viewChangesFor(state, state.view).slice(0, state.quorum)
+  if (viewChanges.length < state.quorum) return
+  const newView: NewView = { vote: signNewView(context, hashOf(viewChanges)), viewChanges }
+  effects.send.push({ to: 'all', message: { type: 'new-view', newView } })
+  activate(context, newView)
+}
+
+export function onNewView(context: Context, newView: NewView): void {
+  const { state } = context
+  const { view } = newView.vote.body
+  if (view < state.view || (view === state.view && state.active)) return
+  if (newView.vote.signer !== primaryOf(state.epoch, view)) return
+  if (isValidNewView(state, newView)) return activate(context, newView)
+  if (view !== state.view) return
+  const { vote: first } = newView
+  context.effects.deliver.push({ type: 'evidence', validator: first.signer, kind: 'new-view', first, second: first } as never)
+  suspect(context, 'proof')
+}
+
+function isValidNewView(state: State, { vote: { body }, viewChanges }: NewView): boolean {
+  const signers = new Set(viewChanges.map((change) => change.vote.signer))
+  if (viewChanges.length !== state.quorum || signers.size !== state.quorum) return false
+  if (hashOf(viewChanges) !== body.viewChangesHash) return false
+  return viewChanges.every((change) => change.vote.body.newView === body.view && isValidViewChange(state, change))
+}
+
+/** Only a valid NEW-VIEW activates a view. It is durable before this replica's first vote in it. */
+function activate(context: Context, newView: NewView): void {
+  const { state, effects } = context
+  installNewView(state, newView)
+  effects.save.push({ type: 'new-view', ...ownerOf(state), newView })
+  effects.deliver.push({ type: 'view', view: state.view, active: true })
+  voteOnReproposals(context)
+}
+
+/** Takes over the view and what it fixes, before anything is proposed or accepted in it. */
+export function installNewView(state: State, newView: NewView): void {
+  const { view } = newView.vote.body
+  if (view > state.view) moveToView(state, view)
+  state.active = true
+  state.suspicion = undefined
+  state.newViewDeadline = undefined
+  state.newView = newView
+  state.reproposals = reproposalsOf(newView.viewChanges)
+  acceptReproposals(state)
+}
+
+/** Each sequence in (minS, maxS] gets the digest prepared in the highest view, or else the null batch: nobody can have committed it. */
+export function reproposalsOf(viewChanges: ViewChange[]): Reproposals {
+  const min = Math.max(...viewChanges.map((change) => change.vote.body.h))
+  const prepared = viewChanges.flatMap((change) => change.prepared)
+  const max = Math.max(min, ...prepared.map(({ seq }) => seq))
+  const digests = new Map<number, string>()
+  for (let seq = min + 1; seq <= max; seq++) {
+    const highest = prepared.filter((one) => one.seq === seq).reduce((best, one) => (one.view > best.view ? one : best), NOTHING)
+    digests.set(seq, highest.digest)
+  }
+  return { min, max, digests }
+}
+const NOTHING = { view: -1, digest: ZERO_HASH }
+
+/** Those within the window become accepted proposals; the rest follow as the window moves up. */
+export function acceptReproposals(state: State): Slot[] {
+  const accepted: Slot[] = []
+  for (const [seq, digest] of state.reproposals.digests) {
+    if (!inWindow(state, seq)) continue
+    const slot = slotAt(state, seq)
+    if (slot.accepted.has(state.view)) continue
+    assertInvariant(
+      slot.committed === undefined || slot.committed.digest === digest,
+      `view ${state.view} proposes something else at sequence ${seq} than was committed: more validators are faulty than tolerated`,
+    )
+    slot.accepted.set(state.view, { digest, proposal: undefined })
+    if (digest === ZERO_HASH) slot.bodies.set(ZERO_HASH, NULL_BODY)
+    accepted.push(slot)
+  }
+  return accepted
+}
+
+/** Votes on every accepted re-proposal whose batch is here, also on those executed already, and asks for the other batches. */
+export function voteOnReproposals(context: Context): void {
+  const { state } = context
+  for (const seq of state.reproposals.digests.keys()) {
+    const slot = state.slots.get(seq)
+    if (slot !== undefined && inWindow(state, seq)) voteAgain(context, slot)
+  }
+  askForBodies(context)
+}
+
+/** This replica's PREPARE for what a NEW-VIEW fixed at this slot, when it can be cast. */
+export function voteAgain(context: Context, slot: Slot): void {
+  const { state, effects } = context
+  const accepted = slot.accepted.get(state.view)
+  if (accepted === undefined || accepted.proposal !== undefined || !slot.bodies.has(accepted.digest)) return
+  if (!state.active) return
+  if (state.voting) {
+    const own = vote(context, slot, accepted.digest)
+    effects.send.push({ to: 'all', message: { type: 'prepare', vote: own } })
+  }
+  maybePrepared(context, slot)
+}

@@ -1,0 +1,111 @@
+// VIEW-CHANGE: leaving a view with proof of all that may have been decided in it (PBFT, section 4.4).
+import { sha256 } from '../crypto/hash.ts'
+import { certificateCodec, headerCodec } from '../types/block.ts'
+import { preparedCodec, type ViewChange } from '../types/message.ts'
+import { toHex } from '../types/hex.ts'
+import { encode, list, optional, struct } from '../types/schema.ts'
+import { reportConflict } from './evidence.ts'
+import { signViewChange } from './gate.ts'
+import { maybeSendNewView } from './new-view.ts'
+import { type Context, ownerOf, type Slot, type State, slotsInOrder } from './state.ts'
+import { maybeLeaveView } from './suspect.ts'
+import { lengthenTimeout } from './timers.ts'
+
+const certifiedCodec = struct('', { header: optional(headerCodec), certificate: optional(certificateCodec) })
+const preparedListCodec = list(preparedCodec, 1024)
+
+/** H(cert_h) and H(P): what the signature of a VIEW-CHANGE covers of its contents. */
+export function evidenceHashes({ header, certificate, prepared }: Omit<ViewChange, 'vote'>) {
+  return {
+    certificateHash: toHex(sha256(encode(certifiedCodec, { header, certificate }))),
+    preparedHash: toHex(sha256(encode(preparedListCodec, prepared))),
+  }
+}
+
+/** Leaves the current view: no PREPARE or COMMIT in older views from here on. */
+export function enterView(context: Context, view: number): void {
+  const { state, effects } = context
+  moveToView(state, view)
+  state.active = false
+  lengthenTimeout(state)
+  effects.deliver.push({ type: 'view', view, active: false })
+  if (!state.voting) return
+  const evidence = {
+    header: state.certified?.header ?? null,
+    certificate: state.certified?.certificate ?? null,
+    prepared: slotsInOrder(state).flatMap(({ seq, prepared }) => (prepared === undefined || seq <= state.h ? [] : [prepared])),
+  }
+  const change: ViewChange = { vote: signViewChange(context, view, evidenceHashes(evidence)), ...evidence }
+  effects.save.push({ type: 'view-change', ...ownerOf(state), change })
+  effects.send.push({ to: 'all', message: { type: 'view-change', change } })
+  context.own.push({ type: 'own-view-change', change })
+}
+
+/** Changes the view and forgets what belonged to older ones: votes, but not COMMITs of the view just left nor prepared certificates. */
+export function moveToView(state: State, view: number): void {
+  state.lastLeftView = state.view
+  state.view = view
+  state.suspicion = undefined
+  state.progressDeadline = undefined
+  state.newViewDeadline = undefined
+  state.reproposals = { min: 0, max: 0, digests: new Map() }
+  for (const slot of state.slots.values()) {
+    const { accepted, prepares, commits } = slot
+    forgetBodies(slot, state.lastLeftView)
+    for (const old of accepted.keys()) if (old < view) accepted.delete(old)
+    for (const old of prepares.keys()) if (old < view) prepares.delete(old)
+    for (const old of commits.keys()) if (old < state.lastLeftView) commits.delete(old)
+  }
+}
+
+/** Keeps the batches that may come back: prepared, committed, or accepted in the view just left. */
+function forgetBodies({ accepted, bodies, prepared, committed }: Slot, lastView: number): void {
+  const kept = new Set([prepared?.digest, committed?.digest, accepted.get(lastView)?.digest])
+  for (const digest of bodies.keys()) if (!kept.has(digest)) bodies.delete(digest)
+}
+
+export function onViewChange(context: Context, change: ViewChange): void {
+  const { state } = context
+  const { signer, body } = change.vote
+  if (!isValidViewChange(state, change)) return
+  const earlier = state.viewChanges.get(signer)
+  if (earlier !== undefined && earlier.vote.body.newView >= body.newView) {
+    const isSame = evidenceEqual(earlier, change)
+    if (earlier.vote.body.newView === body.newView && !isSame) reportConflict(context, 'view-change', earlier.vote, change.vote)
+    return
+  }
+  state.viewChanges.set(signer, change)
+  maybeLeaveView(context)
+  if (state.active) return
+  if (state.newViewDeadline === undefined && viewChangesFor(state, state.view).length >= state.quorum) {
+    state.newViewDeadline = state.at + state.timeoutMs
+  }
+  maybeSendNewView(context)
+}
+
+function evidenceEqual(a: ViewChange, b: ViewChange): boolean {
+  const { certificateHash, preparedHash, h } = a.vote.body
+  return certificateHash === b.vote.body.certificateHash && preparedHash === b.vote.body.preparedHash && h === b.vote.body.h
+}
+
+/** The VIEW-CHANGEs to a view, in signer order. */
+export function viewChangesFor(state: State, view: number): ViewChange[] {
+  const changes = [...state.viewChanges.values()].filter((change) => change.vote.body.newView === view)
+  return changes.sort((a, b) => a.vote.signer - b.vote.signer)
+}
+
+/** Its contents are what was signed, and what a correct replica could have. Every signature in it was verified before. */
+export function isValidViewChange(state: State, change: ViewChange): boolean {
+  const { h, newView, certificateHash, preparedHash } = change.vote.body
+  const hashes = evidenceHashes(change)
+  if (hashes.certificateHash !== certificateHash || hashes.preparedHash !== preparedHash) return false
+  if ((change.header?.height ?? 0) !== h || (change.certificate?.height ?? 0) !== h || h < state.epoch.start) return false
+  const last = h + state.epoch.parameters.windowBlocks
+  let previous = h
+  for (const { seq, view, signatures } of change.prepared) {
+    if (seq <= previous || seq > last || (state.epochEnd > 0 && seq > state.epochEnd) || view >= newView) return false
+    if (new Set(signatures.map(({ signer }) => signer)).size < state.quorum) return false
+    previous = seq
+  }
+  return newView > 0
+}

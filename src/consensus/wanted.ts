@@ -1,0 +1,48 @@
+// Which messages the core would read: asked before their signatures are checked, so that what is late, repeated or far ahead costs none.
+import type { Message } from '../types/message.ts'
+import { isAccusable } from './evidence.ts'
+import { inWindow, type State } from './state.ts'
+
+/** A first vote, or one that contradicts the first: evidence, as long as more of it tells anything. */
+function isNews(state: State, signer: number, earlier: string | undefined, hash: string): boolean {
+  return earlier === undefined || (earlier !== hash && isAccusable(state, signer))
+}
+
+export function isWanted(state: State, message: Message): boolean {
+  switch (message.type) {
+    case 'prepare': {
+      const { signer, body } = message.vote
+      if (body.view < state.view || !inWindow(state, body.seq)) return false
+      return isNews(state, signer, state.slots.get(body.seq)?.prepares.get(body.view)?.get(signer)?.body.digest, body.digest)
+    }
+    case 'commit': {
+      const { signer, body } = message.vote
+      if ((body.view < state.view && body.view !== state.lastLeftView) || !inWindow(state, body.seq)) return false
+      return isNews(state, signer, state.slots.get(body.seq)?.commits.get(body.view)?.get(signer)?.body.digest, body.digest)
+    }
+    case 'exec': {
+      const { signer, body } = message.vote
+      if (!inWindow(state, body.height)) return false
+      return isNews(state, signer, state.slots.get(body.height)?.execs.get(signer)?.body.blockHash, body.blockHash)
+    }
+    case 'proposal': {
+      const { view, seq } = message.prePrepare.body
+      return view === state.view && state.active && inWindow(state, seq) && seq > state.reproposals.max
+    }
+    case 'suspect':
+      return message.vote.body.view >= state.view
+    case 'view-change': {
+      const { signer, body } = message.change.vote
+      const earlier = state.viewChanges.get(signer)?.vote.body.newView ?? 0
+      return body.newView >= state.view && body.newView > earlier
+    }
+    case 'new-view': {
+      const { view } = message.newView.vote.body
+      return view > state.view || (view === state.view && !state.active)
+    }
+    case 'status':
+    case 'body-request':
+    case 'body':
+      return true
+  }
+}
