@@ -5,6 +5,7 @@ import { proposerOf } from './consensus/proposer.ts'
 import { batchDigest, wireHash } from './crypto/digest.ts'
 import type { Verifier } from './crypto/verifier.ts'
 import { type BatchRules, checkBatch } from './network/batch.ts'
+import { createBucket } from './network/bucket.ts'
 import type { Edge } from './network/edge.ts'
 import type { Replica } from './replica.ts'
 import { type Batch, batchCodec } from './types/block.ts'
@@ -25,6 +26,8 @@ export interface InboundPorts {
   onTransactions(peer: string, frame: Uint8Array): Promise<void>
   blame(peer: string, reason: string): void
   onError(error: unknown): void
+  /** Milliseconds on a clock that never jumps. */
+  now(): number
 }
 
 /** A connected peer, and the validator key it proved. */
@@ -33,25 +36,42 @@ interface Sender {
   validator: string | null
 }
 
+type Channel = 'consensus' | 'proposals' | 'transactions'
+
 export interface Inbound {
   onFrame(
     peer: Sender,
-    channel: 'consensus' | 'proposals' | 'transactions',
+    channel: Channel,
     frame: Uint8Array,
   ): void
+  /** The peer's connection ended. */
+  onGone(peer: string): void
 }
+
+const STRANGER_BYTES_PER_SECOND = 512 * 1024
+const STRANGER_BYTES_BURST = 2 * 1024 * 1024
 
 export function createInbound(ports: InboundPorts): Inbound {
   const { core, edge, replica } = ports
-  /** Digests whose batch is being checked: the same proposal from a second peer does not cost a second check. */
-  const checking = new Set<string>()
+  /** Sequences of which a batch is being checked, one at a time: neither copies nor a flood of a lying primary's cost more. */
+  const checking = new Set<number>()
+  const strangers = new Map<string, ReturnType<typeof createBucket>>()
 
-  function onFrame(peer: Sender, channel: string, frame: Uint8Array): void {
+  /** Who is no validator gets little of this thread: a bucket of bytes each, forgotten with the connection. */
+  function mayTakeTime(peer: Sender, bytes: number): boolean {
+    if (peer.validator !== null && ports.validatorIndex(peer.validator) !== undefined) return true
+    const take = strangers.get(peer.id) ?? createBucket(STRANGER_BYTES_PER_SECOND, STRANGER_BYTES_BURST)
+    strangers.set(peer.id, take)
+    return take(bytes, ports.now())
+  }
+
+  function onFrame(peer: Sender, channel: Channel, frame: Uint8Array): void {
     if (channel === 'transactions') {
+      if (!mayTakeTime(peer, frame.length)) return ports.blame(peer.id, 'more transactions than a stranger may send')
       ports.onTransactions(peer.id, frame).catch(ports.onError)
       return
     }
-    const verdict = edge.checkFrame(frame)
+    const verdict = edge.checkFrame(frame, channel)
     if (!verdict.ok) {
       if (verdict.fault === 'bad') ports.blame(peer.id, verdict.reason)
       return
@@ -108,31 +128,38 @@ export function createInbound(ports: InboundPorts): Inbound {
     const { view, seq, digest } = proposal.prePrepare.body
     const { state } = core
     const { windowBlocks } = state.epoch.parameters
-    if (view !== state.view || seq <= state.h || seq > state.h + windowBlocks || checking.has(digest)) return
+    if (view !== state.view || seq <= state.h || seq > state.h + windowBlocks || checking.has(seq)) return
+    if (state.slots.get(seq)?.accepted.get(view)?.digest === digest) return
     if (proposal.prePrepare.signer !== proposerOf(state.epoch, view, seq)) {
       return ports.blame(
         peer,
         `a proposal for sequence ${seq} by validator ${proposal.prePrepare.signer}, whose turn it is not`,
       )
     }
+    const { prePrepare, prepare } = proposal
+    if (prepare.signer !== prePrepare.signer || !isSameSlot(prepare.body, prePrepare.body))
+      return ports.blame(peer, 'a proposal with the PREPARE of another')
     const batch = readBatch(proposal.batch)
     if (batch === undefined || batchDigest(batch) !== digest)
       return ports.blame(peer, 'a proposal whose batch is not the signed one')
-    checking.add(digest)
+    checking.add(seq)
     try {
       const checked = checkBatch(batch, ports.rules)
       if (!checked.ok) return ports.blame(peer, `a proposal with ${checked.reason}`)
       const verdicts = await ports.verifier.verifyBatch(checked.unverified)
       if (verdicts.includes(false)) return ports.blame(peer, 'a proposal with a wrongly signed transaction')
     } finally {
-      checking.delete(digest)
+      checking.delete(seq)
     }
     for (const wire of batch.txs) ports.markVerified(wireHash(wire))
     replica.push({ type: 'proposal', proposal: { ...proposal }, batch })
   }
 
-  return { onFrame }
+  return { onFrame, onGone: (peer) => void strangers.delete(peer) }
 }
+
+const isSameSlot = (a: Slot, b: Slot): boolean => a.view === b.view && a.seq === b.seq && a.digest === b.digest
+type Slot = { view: number; seq: number; digest: string }
 
 function readBatch(bytes: Uint8Array): Batch | undefined {
   try {

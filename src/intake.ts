@@ -21,6 +21,7 @@ export interface IntakePorts {
   onAdmitted(): void
   /** A peer passed on something that no correct node passes on. */
   blame(peer: string, reason: string): void
+  onError(error: unknown): void
 }
 
 export type IntakeResult =
@@ -32,6 +33,8 @@ export interface Intake {
   submit(wire: Uint8Array, client: string): Promise<IntakeResult>
   /** A frame from a peer: admitted, not passed on, since its first node sends it to all validators itself. */
   onFrame(peer: string, frame: Uint8Array): Promise<void>
+  /** The same from gossip, where peers pass on what they cannot judge: nobody is blamed, all of it shares one budget. False when it is no frame. */
+  onGossip(frame: Uint8Array): boolean
   /** Sends what is due again, a frame at a time. */
   resend(): void
   /** A validator has just connected: everything this node answers for goes to it. */
@@ -94,21 +97,14 @@ export function createIntake(ports: IntakePorts): Intake {
     return admission
   }
 
-  async function onFrame(peer: string, frame: Uint8Array): Promise<void> {
-    let wires: Uint8Array[]
-    try {
-      wires = decode(transactionsFrameCodec, frame)
-    } catch (error) {
-      if (error instanceof DecodeError) return ports.blame(peer, `a malformed frame of transactions: ${error.message}`)
-      throw error
-    }
+  async function take(peer: string, wires: Uint8Array[], blame: IntakePorts['blame']): Promise<void> {
     const candidates: Checked[] = []
     for (const wire of wires) {
       const checked = pool.check(wire, ports.executedHeight(), peer)
       if (checked.ok) {
         if (!pool.has(checked.id)) candidates.push(checked)
       } else if (checked.code === 'MALFORMED' || checked.code === 'WRONG_NETWORK') {
-        return ports.blame(peer, `a transaction that no correct node passes on: ${checked.message}`)
+        return blame(peer, `a transaction that no correct node passes on: ${checked.message}`)
       }
     }
     if (candidates.length === 0) return
@@ -117,7 +113,7 @@ export function createIntake(ports: IntakePorts): Intake {
     for (const [index, checked] of candidates.entries()) {
       if (verdicts[index] === 'refused') continue
       if (verdicts[index] !== 'valid') {
-        ports.blame(peer, `transaction ${checked.id} with a wrong signature`)
+        blame(peer, `transaction ${checked.id} with a wrong signature`)
         break
       }
       const admission = pool.admit(checked, peer, ports.now())
@@ -128,7 +124,17 @@ export function createIntake(ports: IntakePorts): Intake {
 
   return {
     submit,
-    onFrame,
+    async onFrame(peer, frame) {
+      const wires = wiresOf(frame)
+      if (typeof wires === 'string') ports.blame(peer, `a malformed frame of transactions: ${wires}`)
+      else await take(peer, wires, ports.blame)
+    },
+    onGossip(frame) {
+      const wires = wiresOf(frame)
+      if (typeof wires === 'string') return false
+      take('gossip', wires, () => {}).catch(ports.onError)
+      return true
+    },
     resend() {
       for (const frame of framesOf(pool.due(ports.now()).map(({ wire }) => wire))) ports.broadcast(frame)
     },
@@ -139,6 +145,16 @@ export function createIntake(ports: IntakePorts): Intake {
       stopped = true
       cancel?.()
     },
+  }
+}
+
+/** The transactions in a frame, or why it is none. */
+function wiresOf(frame: Uint8Array): Uint8Array[] | string {
+  try {
+    return decode(transactionsFrameCodec, frame)
+  } catch (error) {
+    if (error instanceof DecodeError) return error.message
+    throw error
   }
 }
 

@@ -60,7 +60,9 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
 
   /** When work began to wait: any block that is certified starts the count again. */
   function waitingMs(): number {
-    const hasWork = core.state.slots.size > 0 || pool.hasExecutable(() => 0)
+    // A stray vote of one validator is no work.
+    const isOpen = [...core.state.slots.values()].some((slot) => slot.accepted.size > 0 || slot.block !== undefined)
+    const hasWork = isOpen || pool.hasExecutable(() => 0)
     if (!hasWork) waitingSince = 0
     else if (waitingSince === 0) waitingSince = ports.now()
     return waitingSince === 0 ? 0 : ports.now() - waitingSince

@@ -24,7 +24,7 @@ import { STATUS_INTERVAL_MS } from './limits.ts'
 import { createLiveness } from './liveness.ts'
 import { createMempool } from './mempool/mempool.ts'
 import { createMetrics } from './metrics.ts'
-import { createEdge } from './network/edge.ts'
+import { createEdge, isLarge } from './network/edge.ts'
 import { createTransport, type Transport } from './network/transport.ts'
 import { createNodeView } from './node-view.ts'
 import { createProposing } from './proposing.ts'
@@ -52,9 +52,6 @@ export interface Node {
   readonly addresses: string[]
   stop(): Promise<void>
 }
-
-/** Messages with batches in them, and NEW-VIEW, which has to arrive before the proposals that follow it. */
-const LARGE = new Set<Message['type']>(['proposal', 'new-view', 'body'])
 
 const systemClock: Clock = {
   now: Date.now,
@@ -149,6 +146,21 @@ async function readPosition(ledger: Ledger): Promise<StartPosition> {
 
 /** Opens what holds files, threads and sockets. The executor comes first: it locks the ledger and makes block 0. */
 async function openParts(home: Home, logger: Logger, onFatal: (error: unknown) => void): Promise<Parts> {
+  const opened: { close(): Promise<void> }[] = []
+  try {
+    return await openEach(home, logger, onFatal, opened)
+  } catch (error) {
+    for (const part of opened.reverse()) await part.close()
+    throw error
+  }
+}
+
+async function openEach(
+  home: Home,
+  logger: Logger,
+  onFatal: (error: unknown) => void,
+  opened: { close(): Promise<void> }[],
+): Promise<Parts> {
   const { genesisHash, config } = home
   const directory = home.paths.ledger
   const { historyBlocks } = config.ledger
@@ -163,7 +175,9 @@ async function openParts(home: Home, logger: Logger, onFatal: (error: unknown) =
     { workerData, resourceLimits: { stackSizeMb: 32 } },
     onFatal,
   )
+  opened.push(executor)
   const ledger = await openLedger({ directory, genesisHash, tree: false })
+  opened.push(ledger)
   const validators = new Set(home.genesis.validators.map(({ key }) => key))
   const { listen, announce, bootstrap, mdns } = config.p2p
   const transport = await createTransport({
@@ -181,6 +195,7 @@ async function openParts(home: Home, logger: Logger, onFatal: (error: unknown) =
     subscribe: ['transactions'],
   })
   const verifier = createVerifier({ workers: config.workers.verifiers })
+  opened.push(verifier)
   const position = await readPosition(ledger)
   return { executor, ledger, verifier, transport, voting: await openVoting(home, logger), position }
 }
@@ -199,6 +214,14 @@ async function openVoting(home: Home, logger: Logger): Promise<Parts['voting']> 
     return { log: opened.log, records: opened.records.map((record) => decode(recordCodec, record)) }
   await opened.log.close()
   return follow(`its consensus log has the id ${opened.log.id}, the validator set names ${entry.log}`)
+}
+
+/** The height at which a transaction ran or was skipped for good. */
+async function heightOf(ledger: Ledger, id: string): Promise<number | undefined> {
+  const place = await ledger.findTransaction(id)
+  if (place === undefined || place.executed) return place?.height
+  const receipt = (await ledger.receipts(place.height))?.[place.index]
+  return receipt?.code === 'NONCE_GAP' ? undefined : place.height
 }
 
 interface Running {
@@ -248,7 +271,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
   })
   const liveness = createLiveness(validators, voting === undefined ? undefined : ownKey)
   const waiters = createWaiters({
-    find: async (id) => (await ledger.findTransaction(id))?.height,
+    find: (id) => heightOf(ledger, id),
     certifiedHeight: () => view.certifiedHeight(),
   })
   const metrics = createMetrics({
@@ -276,7 +299,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     putCertificates: (certificates) => ledger.putCertificates(certificates),
     hasWork: () => pool.hasExecutable(() => 0),
     send({ to, message }) {
-      const channel = LARGE.has(message.type) ? 'proposals' : 'consensus'
+      const channel = isLarge(message) ? 'proposals' : 'consensus'
       const frame = encode(messageCodec, message)
       const receivers = to === 'all' ? validators.keys() : [to]
       for (const receiver of receivers) {
@@ -316,7 +339,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     pool,
     verifier,
     executedHeight: () => core.state.lastExec,
-    now: clock.now,
+    now: clock.monotonic,
     after: clock.after,
     broadcast(frame) {
       if (transport.connectedValidators().size > 0) transport.broadcast('transactions', frame, 'validators')
@@ -325,6 +348,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     sendTo: (peer, frame) => transport.send(peer, 'transactions', frame),
     onAdmitted: replica.wake,
     blame,
+    onError: fault.report,
   })
   const sync = createSync({
     position: () => core.state,
@@ -335,7 +359,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     blame,
     isStopped: () => core.state.diverged,
     onError: fault.report,
-    now: clock.now,
+    now: clock.monotonic,
     after: clock.after,
   })
   const inbound = createInbound({
@@ -348,18 +372,19 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     validatorIndex: (key) => index.get(key),
     onStatus(peer, validator, status) {
       liveness.onStatus(peer, validator, status, clock.now())
-      sync.onPeerHeight(peer, status.h)
+      sync.onPeerHeight(peer, status.h, validator !== null && index.has(validator))
     },
     onTransactions: intake.onFrame,
     blame,
     onError: fault.report,
+    now: clock.monotonic,
   })
   const reads = createReads({
     options: { directory: home.paths.ledger, genesisHash, parameters },
     ledger,
     check: (wire) => pool.check(wire, core.state.lastExec),
     pendingNonce: pool.pendingNonce,
-    onFatal: fault.report,
+    onViewerLost: (error) => logger.error({ err: error }, 'the thread for reads was lost; the next read starts another'),
   })
   const view = createNodeView({
     home,
@@ -399,9 +424,8 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
 
   transport.onFrame = inbound.onFrame
   transport.onRequest = (_peer, payload) => answerBlockRequest(ledger, payload)
-  transport.onGossip = (peer, _topic, payload) => {
-    intake.onFrame(peer, payload).catch(fault.report)
-    return 'accept'
+  transport.onGossip = (_peer, _topic, payload) => {
+    return intake.onGossip(payload) ? 'accept' : 'ignore'
   }
   transport.onConnect = (peer) => {
     const validator = peer.validator === null ? undefined : index.get(peer.validator)
@@ -414,6 +438,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
   transport.onDisconnect = (peer) => {
     liveness.onGone(peer.id)
     sync.onPeerGone(peer.id)
+    inbound.onGone(peer.id)
   }
 
   let heartbeat: NodeJS.Timeout | undefined

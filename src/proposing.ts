@@ -17,9 +17,18 @@ export interface ProposalPool {
   size(): { count: number }
 }
 
+/** `now` is wall-clock time, which the batch proposes; `at` the clock that never jumps, by which batches close. Both in ms. */
+export interface ProposalPlace {
+  seq: number
+  view: number
+  inFlightBlocks: number
+  now: number
+  at: number
+}
+
 export interface Proposing {
   /** A batch for `seq`, or undefined while there is nothing to propose or the batch is still open. */
-  next(seq: number, view: number, inFlightBlocks: number, now: number): Body | undefined
+  next(place: ProposalPlace): Body | undefined
   /** After a restart or a change of the view: these batches are in flight and no others. */
   reset(open: [seq: number, batch: Batch][]): void
   /** The block at `height` ran: its transactions are no longer in flight. */
@@ -35,7 +44,7 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
   const inFlightOf = new Map<string, number>()
   const inFlight = (sender: string) => inFlightOf.get(sender) ?? 0
   let inFlightCount = 0
-  let lastClosedAt = 0
+  let lastClosedAt = Number.NEGATIVE_INFINITY
 
   function add(seq: number, senders: string[]): void {
     proposed.set(seq, senders)
@@ -43,14 +52,14 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
     for (const sender of senders) inFlightOf.set(sender, inFlight(sender) + 1)
   }
 
-  function next(seq: number, view: number, inFlightBlocks: number, now: number): Body | undefined {
+  function next({ seq, view, inFlightBlocks, now, at }: ProposalPlace): Body | undefined {
     const { batchDelayMs, blockTransactionsMax, blockBytesMax, blockGasMax } = parameters
     const isFull = pool.size().count - inFlightCount >= blockTransactionsMax
-    if (inFlightBlocks > 0 && !isFull && now - lastClosedAt < batchDelayMs) return undefined
+    if (inFlightBlocks > 0 && !isFull && at - lastClosedAt < batchDelayMs) return undefined
     const limits = { transactionsMax: blockTransactionsMax, bytesMax: blockBytesMax, gasMax: blockGasMax }
     const selected = pool.select(limits, inFlight, seq)
     if (selected.length === 0) return undefined
-    lastClosedAt = now
+    lastClosedAt = at
     add(
       seq,
       selected.map((transaction) => transaction.sender),

@@ -13,7 +13,7 @@ export interface ReadsPorts {
   check(wire: Uint8Array): Checked | Refusal
   /** The sender's next nonce by executed state, pending ones counted. */
   pendingNonce(sender: string): number
-  onFatal(error: unknown): void
+  onViewerLost(error: Error): void
 }
 
 export interface Reads {
@@ -33,17 +33,29 @@ export function createReads(ports: ReadsPorts): Reads {
   let waiting = 0
 
   async function ask(question: ViewerQuestion): Promise<ViewerAnswer> {
-    viewer ??= startWorker(
-      workerFile('./viewer', import.meta.url),
-      { workerData: ports.options, resourceLimits: { stackSizeMb: 32 } },
-      ports.onFatal,
-    )
+    viewer ??= start()
     waiting++
     try {
       return await (await viewer).ask(question)
     } finally {
       waiting--
     }
+  }
+
+  /** A viewer that dies takes its open questions with it and nothing else: the next question starts another. */
+  function start(): NonNullable<typeof viewer> {
+    const started: NonNullable<typeof viewer> = startWorker(
+      workerFile('./viewer', import.meta.url),
+      { workerData: ports.options, resourceLimits: { stackSizeMb: 32 } },
+      (error) => {
+        if (viewer === started) viewer = undefined
+        ports.onViewerLost(error)
+      },
+    )
+    started.catch(() => {
+      if (viewer === started) viewer = undefined
+    })
+    return started
   }
 
   /** Public reads answer at the certified height. */

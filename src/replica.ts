@@ -80,6 +80,7 @@ export function createReplica(ports: ReplicaPorts): Replica {
   const awaiting: { upTo: number; resolve: () => void }[] = []
   let round: Promise<void> | undefined
   let stopped = false
+  let rewriteAtBytes = LOG_REWRITE_BYTES
   let cancelTick = () => {}
   let cancelBatch: (() => void) | undefined
   let queuedHeight = core.state.lastDelivered
@@ -152,7 +153,8 @@ export function createReplica(ports: ReplicaPorts): Replica {
     if (active && proposingView !== view) proposing.reset(core.openBatches())
     proposingView = active ? view : undefined
     for (let seq = core.proposalSlot(); seq !== undefined; seq = core.proposalSlot()) {
-      const body = proposing.next(seq, core.state.view, core.inFlight(), clock.now())
+      const place = { seq, view, inFlightBlocks: core.inFlight(), now: clock.now(), at: clock.monotonic() }
+      const body = proposing.next(place)
       if (body === undefined) return closeBatchLater()
       collect(effects, { type: 'propose', body })
     }
@@ -176,10 +178,12 @@ export function createReplica(ports: ReplicaPorts): Replica {
   async function saveRecords(effects: Effects, certifying: Promise<void>): Promise<void> {
     if (effects.save.length === 0) return
     if (ports.log === undefined) throw new Error('a node without a consensus log was asked to vote')
-    if (ports.log.bytes() > LOG_REWRITE_BYTES) {
-      // What the certificates put out of the window is forgotten only once they are durable.
-      await certifying
+    // First the certificates: a record of a slot that is in the window only because of them would be left out at a restart, which
+    // would then vote anew, and two records of one slot would be in the log. What they put out of the window is dropped by a rewrite.
+    await certifying
+    if (ports.log.bytes() > rewriteAtBytes) {
       await ports.log.rewrite(core.liveRecords().map((record) => encode(recordCodec, record)))
+      rewriteAtBytes = Math.max(LOG_REWRITE_BYTES, 2 * ports.log.bytes())
       return
     }
     ports.log.append(effects.save.map((record) => encode(recordCodec, record)))

@@ -30,7 +30,7 @@ export interface SyncPorts {
 
 export interface Sync {
   /** A peer said its certified height. */
-  onPeerHeight(peer: string, height: number): void
+  onPeerHeight(peer: string, height: number, isValidator?: boolean): void
   onPeerGone(peer: string): void
   /** The certified height this node is fetching towards, or undefined while it follows live. */
   target(): number | undefined
@@ -42,9 +42,12 @@ const REQUEST_TIMEOUT_MS = 5_000
 const PATIENCE_MS = 300
 /** A peer that failed is asked again after this long. */
 const RETRY_MS = 2_000
+const FAILURES_MAX = 1_000
 
 export function createSync(ports: SyncPorts): Sync {
   const heights = new Map<string, number>()
+  /** Validators are asked before strangers, whose names cost nothing. */
+  const validators = new Set<string>()
   const failedUntil = new Map<string, number>()
   /** Failures since a peer's last good answer: whoever failed least is asked first, so that slow liars never crowd out an honest peer. */
   const failures = new Map<string, number>()
@@ -54,6 +57,7 @@ export function createSync(ports: SyncPorts): Sync {
   let cancel: (() => void) | undefined
 
   const failuresOf = (peer: string) => failures.get(peer) ?? 0
+  const rankOf = (peer: string) => failuresOf(peer) + (validators.has(peer) ? 0 : FAILURES_MAX + 1)
   const isOver = () => stopped || ports.isStopped()
 
   /** The best peer that is ahead and has not just failed. */
@@ -61,14 +65,15 @@ export function createSync(ports: SyncPorts): Sync {
     let best: [string, number] | undefined
     for (const [peer, height] of heights) {
       if (height <= ports.position().h || (failedUntil.get(peer) ?? 0) > ports.now()) continue
-      const fewer = best === undefined ? -1 : failuresOf(peer) - failuresOf(best[0])
+      const fewer = best === undefined ? -1 : rankOf(peer) - rankOf(best[0])
       if (best === undefined || fewer < 0 || (fewer === 0 && height > best[1])) best = [peer, height]
     }
     return best
   }
 
-  function onPeerHeight(peer: string, height: number): void {
+  function onPeerHeight(peer: string, height: number, isValidator = false): void {
     heights.set(peer, height)
+    if (isValidator) validators.add(peer)
     if (stopped || running || cancel !== undefined || height <= ports.position().h) return
     const seen = ports.position().h
     cancel = ports.after(PATIENCE_MS, () => {
@@ -83,8 +88,9 @@ export function createSync(ports: SyncPorts): Sync {
     running = true
     try {
       for (let best = bestPeer(); best !== undefined && !isOver(); best = bestPeer()) {
-        target = best[1]
-        await fetchFrom(best[0])
+        const [peer, height] = best
+        // Only a peer that has just delivered is believed: anyone can claim a height.
+        target = (await fetchFrom(peer)) ? height : undefined
       }
     } finally {
       running = false
@@ -93,15 +99,19 @@ export function createSync(ports: SyncPorts): Sync {
   }
 
   /** One round trip: a failure sets the peer aside and the next one is asked. */
-  async function fetchFrom(peer: string): Promise<void> {
+  async function fetchFrom(peer: string): Promise<boolean> {
     const before = ports.position().h
     const blocks = await ask(peer, before + 1)
     const fault = typeof blocks === 'string' ? blocks : await chainFault(blocks, before + 1)
     if (typeof blocks !== 'string' && fault === undefined && !isOver()) await ports.apply(blocks)
     if (fault !== undefined) ports.blame(peer, `it answered a block request wrongly: ${fault}`)
-    if (fault === undefined && ports.position().h > before) return void failures.delete(peer)
-    failures.set(peer, failuresOf(peer) + 1)
+    if (fault === undefined && ports.position().h > before) {
+      failures.delete(peer)
+      return true
+    }
+    failures.set(peer, Math.min(failuresOf(peer) + 1, FAILURES_MAX))
     failedUntil.set(peer, ports.now() + RETRY_MS)
+    return false
   }
 
   /** The peer's answer, none where it could not be reached in time, or why it is malformed. */
@@ -139,6 +149,7 @@ export function createSync(ports: SyncPorts): Sync {
     onPeerHeight,
     onPeerGone(peer) {
       heights.delete(peer)
+      validators.delete(peer)
       failedUntil.delete(peer)
       failures.delete(peer)
     },
@@ -152,7 +163,9 @@ export function createSync(ports: SyncPorts): Sync {
 
 export interface BlockSource {
   certifiedHeight(): number
-  block(height: number): Promise<{ header: Header; batch: Uint8Array; certificate?: Certificate } | undefined>
+  header(height: number): Promise<Header | undefined>
+  batch(height: number): Promise<Uint8Array | undefined>
+  certificate(height: number): Promise<Certificate | undefined>
 }
 
 /** Answers a block request: consecutive certified blocks, bounded in number and bytes. Throws DecodeError on a malformed request. */
@@ -162,11 +175,12 @@ export async function answerBlockRequest(ledger: BlockSource, payload: Uint8Arra
   const last = Math.min(ledger.certifiedHeight(), from + Math.min(limit, FETCH_BLOCKS_MAX) - 1)
   let bytes = 0
   for (let height = from; height <= last && bytes < FETCH_BYTES_MAX; height++) {
-    const block = await ledger.block(height)
-    if (block?.certificate === undefined) break
-    if (blocks.length > 0 && bytes + block.batch.length > FETCH_BYTES_MAX) break
-    bytes += block.batch.length
-    blocks.push({ header: block.header, certificate: block.certificate, batch: block.batch })
+    const [header, certificate] = [await ledger.header(height), await ledger.certificate(height)]
+    const batch = await ledger.batch(height)
+    if (header === undefined || certificate === undefined || batch === undefined) break
+    if (blocks.length > 0 && bytes + batch.length > FETCH_BYTES_MAX) break
+    bytes += batch.length
+    blocks.push({ header, certificate, batch })
   }
   return encode(blockAnswerCodec, blocks)
 }

@@ -30,8 +30,11 @@ export async function startWorker<Question, Answer>(
   const open = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>()
   let number = 0
   let closed = false
+  let lost: Error | undefined
 
   function failAll(error: Error): void {
+    if (lost !== undefined) return
+    lost = error
     for (const { reject } of open.values()) reject(error)
     open.clear()
     if (!closed) onFatal(error)
@@ -56,6 +59,7 @@ export async function startWorker<Question, Answer>(
 
   return {
     ask(question) {
+      if (lost !== undefined) return Promise.reject(lost)
       return new Promise((resolve, reject) => {
         open.set(++number, { resolve, reject })
         worker.postMessage({ number, question })

@@ -62,7 +62,7 @@ function restoreRecord(state: State, record: LogRecord): void {
 function restoreProposal(slot: Slot | undefined, proposal: Proposal): void {
   if (slot === undefined) return
   const { view, digest } = proposal.prePrepare.body
-  slot.accepted.set(view, { digest, proposal })
+  if (!slot.accepted.has(view)) slot.accepted.set(view, { digest, proposal })
   addVote(slot.prepares, view, proposal.prepare)
   slot.bodies.set(digest, { digest, batch: decode(batchCodec, proposal.batch), bytes: proposal.batch })
 }

@@ -70,6 +70,8 @@ export interface State {
   readonly slots: Map<number, Slot>
   /** Each validator's newest STATUS. */
   readonly statuses: Map<number, Status>
+  /** When each validator's STATUS was last answered, on the clock that never jumps. */
+  readonly answeredAt: Map<number, number>
   /** Each validator's newest SUSPECT, and when it came. */
   readonly suspects: Map<number, { view: number; at: number }>
   /** Each validator's newest VIEW-CHANGE, this replica's own among them. */
@@ -131,6 +133,7 @@ export function createState(options: StateOptions): State {
     epochEnd: 0,
     slots: new Map(),
     statuses: new Map(),
+    answeredAt: new Map(),
     suspects: new Map(),
     viewChanges: new Map(),
     futureViews: new Map(),

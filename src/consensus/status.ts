@@ -5,6 +5,7 @@ import { type Context, type Slot, type State, slotsInOrder } from './state.ts'
 
 /** Batches resent for one STATUS: the lowest missing ones unblock the rest, and a flood of STATUS costs little. */
 const BATCHES_RESENT_MAX = 2
+const ANSWER_EVERY_MS = 500
 
 export function statusOf(state: State): Status {
   const { view, active, h, lastExec } = state
@@ -17,6 +18,8 @@ export function onStatus(context: Context, from: number, status: Status): void {
   const last = state.statuses.get(from)
   state.statuses.set(from, status)
   if (from === state.self || status.epoch !== state.epoch.epoch) return
+  if (state.at - (state.answeredAt.get(from) ?? Number.NEGATIVE_INFINITY) < ANSWER_EVERY_MS) return
+  state.answeredAt.set(from, state.at)
   for (const message of missingViews(state, status)) context.effects.send.push({ to: from, message })
   if (last !== undefined && (last.h !== status.h || last.lastExec !== status.lastExec)) return
   for (const message of missingVotes(state, status)) context.effects.send.push({ to: from, message })
@@ -33,6 +36,7 @@ function missingViews(state: State, status: Status): Message[] {
 /** A peer that reconnected starts afresh: its next STATUS is answered at once. */
 export function forgetStatus(state: State, from: number): void {
   state.statuses.delete(from)
+  state.answeredAt.delete(from)
 }
 
 /** Own votes and accepted proposals above what the peer has, lowest sequence first. */

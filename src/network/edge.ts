@@ -3,7 +3,7 @@
 import { blockHash } from '../crypto/digest.ts'
 import type { Certificate, Header } from '../types/block.ts'
 import type { EpochRecord } from '../types/epoch.ts'
-import { fromHex } from '../types/hex.ts'
+import { fromHex, toHex } from '../types/hex.ts'
 import {
   type AnySigned,
   type Message,
@@ -27,7 +27,7 @@ export interface EdgeOptions {
 export type EdgeVerdict = { ok: true; message: Message } | { ok: false; fault: 'ignored' | 'bad'; reason: string }
 
 export interface Edge {
-  checkFrame(frame: Uint8Array): EdgeVerdict
+  checkFrame(frame: Uint8Array, channel: 'consensus' | 'proposals'): EdgeVerdict
   /** Why a certificate does not vouch for this header, or undefined when it does: q distinct validators signed its hash. */
   certificateFault(header: Header, certificate: Certificate): string | undefined
 }
@@ -35,7 +35,18 @@ export interface Edge {
 const ignored = (reason: string): EdgeVerdict => ({ ok: false, fault: 'ignored', reason })
 const bad = (reason: string): EdgeVerdict => ({ ok: false, fault: 'bad', reason })
 
+/** Messages with batches in them, and NEW-VIEW, which has to arrive before the proposals that follow it: they have a stream of their own. */
+export const isLarge = ({ type }: Message): boolean => type === 'proposal' || type === 'new-view' || type === 'body'
+
+/** Each signature once: the VIEW-CHANGEs of one NEW-VIEW mostly show the same prepared certificates. */
+function distinct(signed: AnySigned[]): AnySigned[] {
+  const seen = new Map<string, AnySigned>()
+  for (const one of signed) seen.set(`${one.signer} ${one.type} ${toHex(one.signature)} ${JSON.stringify(one.body)}`, one)
+  return [...seen.values()]
+}
+
 export function createEdge(options: EdgeOptions): Edge {
+  const { windowBlocks } = options.epoch.parameters
   const keys = options.epoch.validators.map((validator) => fromHex(validator.key))
 
   function isSigned(signed: AnySigned): boolean {
@@ -43,7 +54,7 @@ export function createEdge(options: EdgeOptions): Edge {
     return key !== undefined && options.verify(key, signedBytes(signed.type, signed.body), signed.signature)
   }
 
-  function checkFrame(frame: Uint8Array): EdgeVerdict {
+  function checkFrame(frame: Uint8Array, channel: 'consensus' | 'proposals'): EdgeVerdict {
     let message: Message
     try {
       message = decode(messageCodec, frame)
@@ -51,6 +62,7 @@ export function createEdge(options: EdgeOptions): Edge {
       if (error instanceof DecodeError) return bad(`malformed consensus frame: ${error.message}`)
       throw error
     }
+    if (isLarge(message) !== (channel === 'proposals')) return bad(`a ${message.type} on the stream for ${channel}`)
     if (!options.isWanted(message)) return ignored('not wanted now')
     for (const signed of signaturesOf(message)) {
       const { genesisHash, epoch, validatorsHash } = signed.body
@@ -59,7 +71,7 @@ export function createEdge(options: EdgeOptions): Edge {
     }
     const fault = evidenceFault(message)
     if (fault !== undefined) return bad(fault)
-    const forged = signaturesOf(message).find((signed) => !isSigned(signed))
+    const forged = distinct(signaturesOf(message)).find((signed) => !isSigned(signed))
     return forged === undefined
       ? { ok: true, message }
       : bad(`${forged.type} with a wrong signature of validator ${forged.signer}`)
@@ -70,6 +82,8 @@ export function createEdge(options: EdgeOptions): Edge {
       message.type === 'view-change' ? [message.change] : message.type === 'new-view' ? message.newView.viewChanges : []
     if (changes.length > keys.length) return 'more view changes than validators'
     for (const { header, certificate, prepared } of changes) {
+      if (prepared.length > windowBlocks) return 'more prepared certificates than the window has sequences'
+      if (prepared.some(({ seq }, index) => index > 0 && seq <= prepared[index - 1]!.seq)) return 'prepared certificates out of order'
       if (prepared.some((one) => !isCoherent(one))) return 'a prepared certificate of repeated votes or too few'
       if ((header === null) !== (certificate === null)) return 'half a block certificate'
       const fault = header === null || certificate === null ? undefined : certificateFault(header, certificate)

@@ -28,6 +28,17 @@ export type * from './port.ts'
 export { DEFAULT_LIMITS } from './port.ts'
 export { RequestError, type RequestErrorCode } from './requests.ts'
 
+/** An address could not be listened on as asked. */
+export class ListenFailed extends Error {
+  readonly code = 'LISTEN_FAILED'
+
+  constructor(listen: string[], cause: Error) {
+    const reason = /EADDRINUSE|EACCES|EADDRNOTAVAIL/.exec(cause.message)?.[0] ?? cause.message.split('\n', 1)[0]
+    const mend = 'stop what uses the port, or set another p2p.listen in config.toml'
+    super(`cannot listen on ${listen.join(', ')} for other nodes (${reason}): ${mend}`, { cause })
+  }
+}
+
 const TICK_MS = 200
 const WATCH_EVERY_MS = 1000
 const SAVE_EVERY_MS = 5000
@@ -222,7 +233,11 @@ export async function createTransport(options: TransportOptions): Promise<Transp
       await links.start()
       await channels.start()
       await requests.start()
-      await swarm.start()
+      try {
+        await swarm.start()
+      } catch (cause) {
+        throw new ListenFailed(options.listen, cause as Error)
+      }
       gossip.start()
       timer = setInterval(tick, TICK_MS)
       tick()

@@ -58,6 +58,8 @@ export class Cluster {
   readonly reports: { at: number; report: Delivery }[] = []
   queue: Envelope[] = []
   now = 1_000
+  /** Whether the pools held work at the last tick. */
+  private hasWork = false
   /** Return false to lose a message. */
   filter: (envelope: { from: number; to: number; message: Message }) => boolean = () => true
 
@@ -183,6 +185,7 @@ export class Cluster {
 
   /** Time passes everywhere. */
   tick(ms: number, hasWork = false): void {
+    this.hasWork = hasWork
     this.now += ms
     for (const index of this.cores.keys()) this.step(index, { type: 'tick', now: this.now, at: this.now, hasWork })
   }
@@ -204,6 +207,7 @@ export class Cluster {
 
   /** Every node tells every other where it is, as it does once a second. */
   gossipStatus(pick?: (length: number) => number): void {
+    this.tick(1_000, this.hasWork)
     for (const [index, core] of this.cores.entries()) {
       if (core !== undefined) this.send(index, 'all', { type: 'status', ...core.status() })
     }

@@ -10,6 +10,8 @@ import { Trap } from './trap.ts'
 export const price = {
   hostCall: 300,
   write: 1_000,
+  /** What is written is kept by every node, and copied some four times on its way to the disk: a block writes 64 MB at most. */
+  writtenByte: 16,
   scan: 1_000,
   scanEntry: 200,
   nestedCall: 5_000,

@@ -107,7 +107,7 @@ function createHandlers({ kind, host }: Invocation, meter: Meter): Record<Operat
       refuseInView()
       const key = keyOf(args)
       const json = args.text(1, limits.VALUE_BYTES_MAX)
-      meter.charge(price.write, key.length + json.length)
+      meter.charge(price.write + price.writtenByte * (Buffer.byteLength(key) + Buffer.byteLength(json)))
       host.set(key, json)
       return undefined
     },
@@ -126,7 +126,7 @@ function createHandlers({ kind, host }: Invocation, meter: Meter): Record<Operat
       eventBytes += name.length + Buffer.byteLength(json)
       if (name === '') throw new Refused('BAD_VALUE')
       if (eventCount > limits.EVENT_COUNT_MAX || eventBytes > limits.EVENTS_BYTES_MAX) throw new Refused('LIMIT')
-      meter.charge(price.write, name.length + json.length)
+      meter.charge(price.write + price.writtenByte * (Buffer.byteLength(name) + Buffer.byteLength(json)))
       host.emit(name, json)
       return undefined
     },

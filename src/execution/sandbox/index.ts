@@ -98,6 +98,6 @@ function runLoaded(pool: MachinePool, { image }: LoadedContract, invocation: Inv
   })
   return pool.run(image, activationOf, (machine) => {
     const texts = [kind, method, args, JSON.stringify(context)].map(machine.newText)
-    return readOutcome(machine, machine.call(dispatch, texts), scratch, meter.used)
+    return readOutcome(machine, machine.call(dispatch, texts), scratch, meter)
   })
 }

@@ -1,5 +1,6 @@
 /** Reads what the prelude's functions return: 'u', 'v' and JSON text, or 'e', a code, a line feed and a message. */
 import type { Pointer } from './engine.ts'
+import { type Meter, price } from './gas.ts'
 import { MESSAGE_BYTES_MAX, RESULT_BYTES_MAX } from './limits.ts'
 import { type Machine, OutOfHeap } from './machine.ts'
 import { clipText } from './text.ts'
@@ -23,12 +24,15 @@ export function readReply(machine: Machine, value: Pointer, scratch: Pointer): R
   }
 }
 
-export function readOutcome(machine: Machine, value: Pointer, scratch: Pointer, gasUsed: number): Outcome {
+/** A result is kept by every node, so it costs what a written value costs. */
+export function readOutcome(machine: Machine, value: Pointer, scratch: Pointer, meter: Meter): Outcome {
   const reply = readReply(machine, value, scratch)
   // The codes come from the prelude, which writes no others.
-  if ('code' in reply) return { status: 'failed', code: reply.code as FailureCode, message: reply.message, gasUsed }
-  if (reply.value !== null && Buffer.byteLength(reply.value) > RESULT_BYTES_MAX) {
-    return { status: 'failed', code: 'LIMIT', message: '', gasUsed }
+  if ('code' in reply) {
+    return { status: 'failed', code: reply.code as FailureCode, message: reply.message, gasUsed: meter.used }
   }
-  return { status: 'ok', result: reply.value, gasUsed }
+  const bytes = reply.value === null ? 0 : Buffer.byteLength(reply.value)
+  if (bytes > RESULT_BYTES_MAX) return { status: 'failed', code: 'LIMIT', message: '', gasUsed: meter.used }
+  meter.charge(price.writtenByte * bytes)
+  return { status: 'ok', result: reply.value, gasUsed: meter.used }
 }
