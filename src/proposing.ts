@@ -10,10 +10,10 @@ import { decodeTransaction, type Transaction } from './types/transaction.ts'
 export interface ProposalPool {
   select(
     limits: { transactionsMax: number; bytesMax: number; gasMax: number },
-    inFlight: (sender: string) => number,
+    inFlight: (sender: string, next: number) => number,
     nextHeight: number,
   ): Transaction[]
-  hasExecutable(inFlight: (sender: string) => number): boolean
+  hasExecutable(inFlight: (sender: string, next: number) => number): boolean
   size(): { count: number }
 }
 
@@ -25,6 +25,8 @@ export interface ProposalPlace {
   now: number
   at: number
 }
+
+type Nonce = Pick<Transaction, 'sender' | 'nonce'>
 
 export interface Proposing {
   /** A batch for `seq`, or undefined while there is nothing to propose or the batch is still open. */
@@ -40,16 +42,37 @@ export interface Proposing {
  * `proposer` is this validator's key.
  */
 export function createProposing(pool: ProposalPool, parameters: Parameters, proposer: string): Proposing {
-  const proposed = new Map<number, string[]>()
-  const inFlightOf = new Map<string, number>()
-  const inFlight = (sender: string) => inFlightOf.get(sender) ?? 0
+  const proposed = new Map<number, Nonce[]>()
+  /** By sender, how often each nonce is in flight: after a view change a nonce may be proposed again behind one that will be skipped. */
+  const inFlightOf = new Map<string, Map<number, number>>()
   let inFlightCount = 0
   let lastClosedAt = Number.NEGATIVE_INFINITY
 
-  function add(seq: number, senders: string[]): void {
-    proposed.set(seq, senders)
-    inFlightCount += senders.length
-    for (const sender of senders) inFlightOf.set(sender, inFlight(sender) + 1)
+  function inFlight(sender: string, next: number): number {
+    const nonces = inFlightOf.get(sender)
+    let nonce = next
+    while (nonces?.has(nonce)) nonce++
+    return nonce - next
+  }
+
+  function add(seq: number, nonces: Nonce[]): void {
+    proposed.set(seq, nonces)
+    inFlightCount += nonces.length
+    for (const { sender, nonce } of nonces) {
+      const counts = inFlightOf.get(sender) ?? new Map<number, number>()
+      inFlightOf.set(sender, counts.set(nonce, (counts.get(nonce) ?? 0) + 1))
+    }
+  }
+
+  function remove(nonces: Nonce[]): void {
+    inFlightCount -= nonces.length
+    for (const { sender, nonce } of nonces) {
+      const counts = inFlightOf.get(sender)!
+      const left = counts.get(nonce)! - 1
+      if (left > 0) counts.set(nonce, left)
+      else counts.delete(nonce)
+      if (counts.size === 0) inFlightOf.delete(sender)
+    }
   }
 
   function next({ seq, view, inFlightBlocks, now, at }: ProposalPlace): Body | undefined {
@@ -60,24 +83,16 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
     const selected = pool.select(limits, inFlight, seq)
     if (selected.length === 0) return undefined
     lastClosedAt = at
-    add(
-      seq,
-      selected.map((transaction) => transaction.sender),
-    )
+    add(seq, selected)
     const batch: Batch = { view, proposer, time: now, txs: selected.map((transaction) => transaction.wire) }
     return { batch, bytes: encode(batchCodec, batch), digest: batchDigest(batch) }
   }
 
   function onExecuted(height: number): void {
-    for (const [seq, senders] of proposed) {
+    for (const [seq, nonces] of proposed) {
       if (seq > height) continue
       proposed.delete(seq)
-      inFlightCount -= senders.length
-      for (const sender of senders) {
-        const left = inFlight(sender) - 1
-        if (left > 0) inFlightOf.set(sender, left)
-        else inFlightOf.delete(sender)
-      }
+      remove(nonces)
     }
   }
 
@@ -87,7 +102,7 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
       proposed.clear()
       inFlightOf.clear()
       inFlightCount = 0
-      for (const [seq, batch] of open) add(seq, batch.txs.map((wire) => decodeTransaction(wire).sender))
+      for (const [seq, batch] of open) add(seq, batch.txs.map(decodeTransaction))
     },
     onExecuted,
   }

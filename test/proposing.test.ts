@@ -45,7 +45,8 @@ function world(changes: Partial<Parameters> = {}) {
       const executed = ran.map(([sender, nonce]) => ({ id: '', sender, nonce, final: true }))
       pool.onExecuted(height, executed, new Map(ran.map(([sender, nonce]) => [sender, nonce + 1])))
     },
-    next: (seq: number, inFlightBlocks: number, now: number) => namesIn(proposing.next(seq, 0, inFlightBlocks, now)),
+    next: (seq: number, inFlightBlocks: number, at: number) =>
+      namesIn(proposing.next({ seq, view: 0, inFlightBlocks, now: 0, at })),
   }
 }
 
@@ -61,7 +62,7 @@ describe('a batch', () => {
   it('has its bytes and digest, the view, the proposer and the time', () => {
     const { proposing, add } = world()
     add(ALICE, 0)
-    const body = proposing.next(7, 3, 0, 5_000)!
+    const body = proposing.next({ seq: 7, view: 3, inFlightBlocks: 0, now: 5_000, at: 1 })!
     expect(body.batch).toMatchObject({ view: 3, proposer: PROPOSER, time: 5_000 })
     expect(decode(batchCodec, body.bytes)).toEqual(body.batch)
     expect(body.digest).toBe(batchDigest(body.batch))
@@ -176,9 +177,9 @@ describe('what is in flight', () => {
   it('counts what was proposed before a restart', () => {
     const before = world()
     for (const nonce of [0, 1]) before.add(ALICE, nonce)
-    const { batch } = before.proposing.next(1, 0, 0, 1_000)!
+    const { batch } = before.proposing.next({ seq: 1, view: 0, inFlightBlocks: 0, now: 1_000, at: 1_000 })!
     const { proposing, add, next, execute } = world()
-    proposing.restore(1, batch)
+    proposing.reset([[1, batch]])
     for (const nonce of [0, 1, 2]) add(ALICE, nonce)
     expect(next(2, 0, 2_000)).toEqual(['alice 2'])
     execute(1, [
@@ -188,5 +189,57 @@ describe('what is in flight', () => {
     execute(2, [[ALICE, 2]])
     add(ALICE, 3)
     expect(next(3, 0, 3_000)).toEqual(['alice 3'])
+  })
+
+  it('in a view that was left may be proposed again, but for what the new view took over', () => {
+    const { proposing, add, next } = world()
+    add(ALICE, 0)
+    const { batch } = proposing.next({ seq: 1, view: 0, inFlightBlocks: 0, now: 1_000, at: 1_000 })!
+    add(BOB, 0)
+    expect(next(2, 0, 2_000)).toEqual(['bob 0'])
+    expect(next(3, 0, 3_000)).toBeUndefined()
+    proposing.reset([[1, batch]])
+    expect(next(2, 0, 4_000)).toEqual(['bob 0'])
+    proposing.reset([])
+    expect(next(1, 0, 5_000)).toEqual(expect.arrayContaining(['alice 0', 'bob 0']))
+  })
+
+  it('is counted once however often it is set anew', () => {
+    const { proposing, add, next, execute } = world({ blockTransactionsMax: 2 })
+    for (const nonce of [0, 1]) add(ALICE, nonce)
+    const { batch } = proposing.next({ seq: 1, view: 0, inFlightBlocks: 0, now: 1_000, at: 1_000 })!
+    proposing.reset([[1, batch]])
+    proposing.reset([[1, batch]])
+    execute(1, [
+      [ALICE, 0],
+      [ALICE, 1],
+    ])
+    for (const nonce of [2, 3]) add(ALICE, nonce)
+    // Full, so closed although the delay is not over: nothing is counted as in flight any more.
+    expect(next(2, 1, 1_001)).toEqual(['alice 2', 'alice 3'])
+  })
+})
+
+describe('a nonce that a view change dropped', () => {
+  it('is proposed again before the ones behind it, and those again after it', () => {
+    const { pool, proposing, add, nonces } = world({ blockTransactionsMax: 1 })
+    for (let nonce = 0; nonce < 4; nonce++) add(ALICE, nonce)
+    const place = { view: 0, inFlightBlocks: 0, now: 1, at: 1_000 }
+    const noncesOf = (body: { batch: { txs: Uint8Array[] } } | undefined) =>
+      body?.batch.txs.map((wire) => decodeTransaction(wire).nonce)
+    const first = proposing.next({ ...place, seq: 1 })
+    const second = proposing.next({ ...place, seq: 2 })
+    expect([noncesOf(first), noncesOf(second)]).toEqual([[0], [1]])
+    // Sequence 1 became null in the new view; sequence 2 is proposed again and will be skipped for the gap.
+    proposing.reset([[2, second!.batch]])
+    const third = proposing.next({ ...place, view: 1, seq: 3 })
+    expect(noncesOf(third)).toEqual([0])
+    pool.onExecuted(2, [{ id: 'skipped', sender: ALICE, nonce: 1, final: false }], new Map())
+    proposing.onExecuted(2)
+    expect(noncesOf(proposing.next({ ...place, view: 1, seq: 4 }))).toEqual([1])
+    nonces.set(ALICE, 1)
+    pool.onExecuted(3, [{ id: 'ran', sender: ALICE, nonce: 0, final: true }], new Map([[ALICE, 1]]))
+    proposing.onExecuted(3)
+    expect(noncesOf(proposing.next({ ...place, view: 1, seq: 5 }))).toEqual([2])
   })
 })

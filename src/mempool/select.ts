@@ -11,8 +11,11 @@ export interface SelectLimits {
   bytesMax: number
   gasMax: number
 }
-/** How many of a sender's next nonces are proposed already and not yet executed. */
-export type InFlight = (sender: string) => number
+/**
+ * How many of a sender's nonces from `next` on, without a gap, are proposed already and not yet executed. What is proposed behind a gap
+ * does not count: it will be skipped, and counting it would leave the gap unfilled for ever.
+ */
+export type InFlight = (sender: string, next: number) => number
 
 /** A nearly full batch looks at this many transactions that are too large for its room, not at the whole pool. */
 const MISFITS_MAX = 32
@@ -46,7 +49,7 @@ export function selectFrom(
   const served: Link<Lane>[] = []
   for (let link = turns.first; link !== undefined && !isFull(); link = link.next) {
     const lane = link.value
-    const nonce = lane.next + inFlight(lane.sender)
+    const nonce = lane.next + inFlight(lane.sender, lane.next)
     const outcome = take(lane, nonce)
     if (outcome !== 'misfit') served.push(link)
     if (outcome === 'taken') round.push({ lane, nonce })
@@ -66,7 +69,7 @@ export function selectFrom(
 /** Whether anything could run now that is not in flight. */
 export function hasExecutable(turns: Chain<Lane>, inFlight: InFlight): boolean {
   for (let link = turns.first; link !== undefined; link = link.next) {
-    if (link.value.next + inFlight(link.value.sender) < link.value.end) return true
+    if (link.value.next + inFlight(link.value.sender, link.value.next) < link.value.end) return true
   }
   return false
 }
