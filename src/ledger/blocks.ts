@@ -136,10 +136,11 @@ export function createBlockReader(store: Store) {
     }
   }
 
+  /** Asked several times for each transaction that a client waits for: synchronous reads, which take a tenth of the others' time. */
   async function findTransaction(id: string) {
-    const executed = await store.get(transactionKey('executed', id))
+    const executed = store.getSync(transactionKey('executed', id))
     if (executed !== undefined) return { ...readPlace(executed), executed: true }
-    const skipped = await store.get(transactionKey('skipped', id))
+    const skipped = store.getSync(transactionKey('skipped', id))
     return skipped === undefined ? undefined : { ...readPlace(skipped), executed: false }
   }
 
