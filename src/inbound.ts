@@ -39,11 +39,7 @@ interface Sender {
 type Channel = 'consensus' | 'proposals' | 'transactions'
 
 export interface Inbound {
-  onFrame(
-    peer: Sender,
-    channel: Channel,
-    frame: Uint8Array,
-  ): void
+  onFrame(peer: Sender, channel: Channel, frame: Uint8Array): void
   /** The peer's connection ended. */
   onGone(peer: string): void
 }

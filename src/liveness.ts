@@ -35,7 +35,8 @@ export function createLiveness(validators: Validator[], self: string | undefined
   return {
     onStatus(peer, validator, status, at) {
       byPeer.set(peer, { status, at })
-      if (validator !== null && validators.some(({ key }) => key === validator)) byValidator.set(validator, { status, at })
+      if (validator !== null && validators.some(({ key }) => key === validator))
+        byValidator.set(validator, { status, at })
     },
     onGone(peer) {
       byPeer.delete(peer)

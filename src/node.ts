@@ -384,7 +384,8 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     ledger,
     check: (wire) => pool.check(wire, core.state.lastExec),
     pendingNonce: pool.pendingNonce,
-    onViewerLost: (error) => logger.error({ err: error }, 'the thread for reads was lost; the next read starts another'),
+    onViewerLost: (error) =>
+      logger.error({ err: error }, 'the thread for reads was lost; the next read starts another'),
   })
   const view = createNodeView({
     home,

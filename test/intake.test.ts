@@ -77,6 +77,9 @@ function world(limits: Partial<MempoolLimits> = {}) {
     sendTo: (peer, frame) => seen.sent.push([peer, noncesIn(frame)]),
     onAdmitted: () => seen.admitted++,
     blame: (peer, reason) => seen.blamed.push([peer, reason]),
+    onError(error) {
+      throw error
+    },
   })
   return { intake, pool, seen, gathered: () => vi.advanceTimersByTimeAsync(10) }
 }

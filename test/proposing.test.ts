@@ -29,6 +29,7 @@ function world(changes: Partial<Parameters> = {}) {
   return {
     pool,
     proposing,
+    nonces,
     add(sender: string, nonce: number, argumentBytes = 0) {
       const fields = { network: NETWORK, sender, nonce, expires: 0, gasLimit: 10_000, contract: 'token', method: 'pay' }
       const unsigned = encode(unsignedTransactionCodec, { ...fields, args: new Uint8Array(argumentBytes) })
@@ -165,13 +166,18 @@ describe('what is in flight', () => {
   })
 
   it('ends with the height, however many heights are told at once', () => {
-    const { add, next, proposing } = world()
+    const { add, next, execute } = world()
     for (const nonce of [0, 1, 2]) {
       add(ALICE, nonce)
       next(nonce + 1, 0, 1_000 * nonce)
     }
-    proposing.onExecuted(2)
-    expect(next(4, 0, 9_000)).toEqual(['alice 1', 'alice 2'])
+    execute(2, [
+      [ALICE, 0],
+      [ALICE, 1],
+    ])
+    expect(next(4, 0, 9_000)).toBeUndefined()
+    add(ALICE, 3)
+    expect(next(4, 0, 9_000)).toEqual(['alice 3'])
   })
 
   it('counts what was proposed before a restart', () => {

@@ -4,15 +4,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Body } from '../src/consensus/event.ts'
 import { batchDigest } from '../src/crypto/digest.ts'
 import { LOG_REWRITE_BYTES } from '../src/limits.ts'
-import { batchCodec } from '../src/types/block.ts'
+import { batchCodec, NULL_BATCH } from '../src/types/block.ts'
 import { encode } from '../src/types/schema.ts'
 import { batchOf } from './consensus/cluster.ts'
+import { contradictionsAfterCrashes } from './replica/crashes.ts'
 import {
   blocksUpTo,
-  contradictionsAfterCrashes,
+  changeOf,
   createWorld,
   execOf,
+  newViewEvent,
   ordering,
+  preparedOf,
   proposalOf,
   settle,
   voteOf,
@@ -83,6 +86,17 @@ describe('a vote', () => {
     await settle()
     expect(trace).toEqual(['execute 1', 'executed 1'])
     expect(state.fatal).toEqual([])
+    await replica.stop()
+  })
+
+  it('of a node without a log is not asked for by a NEW-VIEW either: it follows', async () => {
+    const { replica, core, sent, state } = await started({ voting: false })
+    const changes = [0, 2, 3].map((signer) => changeOf(signer, 1, [preparedOf(1, NULL_BATCH, 0)]))
+    replica.push(newViewEvent(1, changes))
+    await settle()
+    expect(state.fatal).toEqual([])
+    expect([core.state.view, core.state.active]).toEqual([1, true])
+    expect(sent().filter((line) => line !== 'send body-request')).toEqual([])
     await replica.stop()
   })
 })
@@ -262,13 +276,13 @@ describe('proposing', () => {
     const asked: number[] = []
     return {
       asked,
-      next(seq: number): Body | undefined {
+      next({ seq }: { seq: number }): Body | undefined {
         asked.push(seq)
         if (!open.delete(seq)) return undefined
         const batch = batchOf(`own ${seq}`, proposer)
         return { batch, bytes: encode(batchCodec, batch), digest: batchDigest(batch) }
       },
-      restore() {},
+      reset() {},
       onExecuted() {},
     }
   }
@@ -314,7 +328,7 @@ describe('proposing', () => {
     const { replica, timers, faults, state } = await started({ self: 0, proposing: proposingOf(new Set([1])) })
     expect(timers.size).toBe(2)
     faults.sync = new Error('the disk is full')
-    replica.push({ type: 'propose', body: proposingOf(new Set([2])).next(2)! })
+    replica.push({ type: 'propose', body: proposingOf(new Set([2])).next({ seq: 2 })! })
     await settle()
     expect(state.fatal).toHaveLength(1)
     expect(timers.size).toBe(0)
@@ -324,7 +338,7 @@ describe('proposing', () => {
 
 describe('stop', () => {
   /** Proposes sequence 1, and keeps every later batch open. */
-  function firstOnly(seq: number): Body | undefined {
+  function firstOnly({ seq }: { seq: number }): Body | undefined {
     if (seq > 1) return undefined
     const batch = batchOf('own 1', 0)
     return { batch, bytes: encode(batchCodec, batch), digest: batchDigest(batch) }
@@ -365,7 +379,7 @@ describe('stop', () => {
   })
 
   it('right after the start leaves no timer either', async () => {
-    const proposing = { next: firstOnly, restore() {}, onExecuted() {} }
+    const proposing = { next: firstOnly, reset() {}, onExecuted() {} }
     const { replica, timers } = createWorld({ self: 0, proposing })
     replica.start()
     await replica.stop()

@@ -1,16 +1,16 @@
 // Batches by digest: a replica that has to vote on, or execute, a batch it never saw asks the others for it. Only what was asked for is
 // taken.
-import { NULL_BATCH, batchCodec, ZERO_HASH } from '../types/block.ts'
+import { batchCodec, NULL_BATCH, ZERO_HASH } from '../types/block.ts'
 import { encode } from '../types/schema.ts'
-import type { Body } from './event.ts'
 import { deliverCommitted } from './commit.ts'
+import type { Body } from './event.ts'
 import { voteAgain } from './new-view.ts'
 import { type Context, ownerOf, type Slot, type State, slotsInOrder } from './state.ts'
 
 export const NULL_BODY: Body = { digest: ZERO_HASH, batch: NULL_BATCH, bytes: encode(batchCodec, NULL_BATCH) }
 
 const ASK_EVERY_MS = 500
-/** Requests in one round of asking. */
+/** Batches asked for at a time. */
 const ASK_MAX = 4
 /** Batches sent to one validator in a second: what a whole window holds would be more than it can take at once. */
 const SERVED_PER_SECOND_MAX = 16
@@ -22,20 +22,17 @@ function missingDigests(state: State, slot: Slot): string[] {
   return needed.filter((digest): digest is string => digest !== undefined && !slot.bodies.has(digest))
 }
 
-/** Asks everyone for the lowest missing batches. */
+/** Asks everyone for the lowest missing batches, for each again only after a while. */
 export function askForBodies(context: Context): void {
   const { state, effects } = context
-  const digests = slotsInOrder(state).flatMap((slot) => missingDigests(state, slot))
-  if (digests.length === 0) return
-  state.bodiesAskedAt = state.at
-  for (const digest of new Set(digests.slice(0, ASK_MAX))) {
+  const { bodiesAskedAt } = state
+  const missing = new Set(slotsInOrder(state).flatMap((slot) => missingDigests(state, slot)))
+  for (const digest of bodiesAskedAt.keys()) if (!missing.has(digest)) bodiesAskedAt.delete(digest)
+  for (const digest of [...missing].slice(0, ASK_MAX)) {
+    if (state.at - (bodiesAskedAt.get(digest) ?? Number.NEGATIVE_INFINITY) < ASK_EVERY_MS) continue
+    bodiesAskedAt.set(digest, state.at)
     effects.send.push({ to: 'all', message: { type: 'body-request', digest } })
   }
-}
-
-/** What was asked for and did not come is asked for again. */
-export function askAgain(context: Context): void {
-  if (context.state.at - context.state.bodiesAskedAt >= ASK_EVERY_MS) askForBodies(context)
 }
 
 export function isAskedFor(state: State, digest: string): boolean {

@@ -7,11 +7,12 @@ import type { Context, State } from './state.ts'
 const ACCUSATIONS_MAX = 16
 
 /** Whether a vote that contradicts an earlier one of its signer is still worth reading. */
-export const isAccusable = (state: State, signer: number): boolean => (state.accusations.get(signer) ?? 0) < ACCUSATIONS_MAX
+export const isAccusable = (state: State, signer: number): boolean =>
+  (state.accusations.get(signer) ?? 0) < ACCUSATIONS_MAX
 
 type Kind = Extract<Delivery, { type: 'evidence' }>['kind']
 
-/** Two messages of one signer for one slot that say different things. */
+/** Two messages of one signer for one slot that say different things; one message twice where it contradicts itself. */
 export function reportConflict<T extends BodyType>(
   context: Context,
   kind: Kind,

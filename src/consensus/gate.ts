@@ -22,13 +22,13 @@ export function signPrePrepare(context: Context, seq: number, digest: string): S
   return sign(context, 'pre-prepare', { ...domainOf(state), view: state.view, seq, digest })
 }
 
-/** Signs a PREPARE, or returns the one already signed for this slot. */
-export function signPrepare(context: Context, seq: number, digest: string): Signed<'prepare'> {
+/** Signs a PREPARE, or returns the one already signed for this slot. An own proposal's stands in the proposal's record. */
+export function signPrepare(context: Context, seq: number, digest: string, isOwnProposal = false): Signed<'prepare'> {
   const { state } = context
   const saved = ownVote(context, slotAt(state, seq).prepares.get(state.view), seq, digest)
   if (saved !== undefined) return saved
   const vote = sign(context, 'prepare', { ...domainOf(state), view: state.view, seq, digest })
-  context.effects.save.push({ type: 'prepare', ...ownerOf(state), vote })
+  if (!isOwnProposal) context.effects.save.push({ type: 'prepare', ...ownerOf(state), vote })
   return vote
 }
 
@@ -40,7 +40,10 @@ export function signCommit(context: Context, seq: number, prepared: Prepared): S
   const isBacked = prepared.view === state.view && prepared.signatures.length >= state.quorum
   assertInvariant(isBacked, `a COMMIT for ${seq} needs ${state.quorum} PREPAREs of view ${state.view}`)
   const vote = sign(context, 'commit', { ...domainOf(state), view: state.view, seq, digest: prepared.digest })
-  context.effects.save.push({ type: 'prepared', ...ownerOf(state), prepared }, { type: 'commit', ...ownerOf(state), vote })
+  context.effects.save.push(
+    { type: 'prepared', ...ownerOf(state), prepared },
+    { type: 'commit', ...ownerOf(state), vote },
+  )
   return vote
 }
 

@@ -5,6 +5,7 @@ import { toHex } from '../types/hex.ts'
 import { type NewView, type ViewChange, viewChangeCodec } from '../types/message.ts'
 import { encode, list } from '../types/schema.ts'
 import { askForBodies, NULL_BODY } from './body.ts'
+import { reportConflict } from './evidence.ts'
 import { signNewView } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
 import { maybePrepared, vote } from './prepare.ts'
@@ -34,8 +35,7 @@ export function onNewView(context: Context, newView: NewView): void {
   if (newView.vote.signer !== primaryOf(state.epoch, view)) return
   if (isValidNewView(state, newView)) return activate(context, newView)
   if (view !== state.view) return
-  const { vote: first } = newView
-  context.effects.deliver.push({ type: 'evidence', validator: first.signer, kind: 'new-view', first, second: first } as never)
+  reportConflict(context, 'new-view', newView.vote, newView.vote)
   suspect(context, 'proof')
 }
 
@@ -50,7 +50,7 @@ function isValidNewView(state: State, { vote: { body }, viewChanges }: NewView):
 function activate(context: Context, newView: NewView): void {
   const { state, effects } = context
   installNewView(state, newView)
-  effects.save.push({ type: 'new-view', ...ownerOf(state), newView })
+  if (state.voting) effects.save.push({ type: 'new-view', ...ownerOf(state), newView })
   effects.deliver.push({ type: 'view', view: state.view, active: true })
   voteOnReproposals(context)
 }
@@ -74,7 +74,9 @@ export function reproposalsOf(viewChanges: ViewChange[]): Reproposals {
   const max = Math.max(min, ...prepared.map(({ seq }) => seq))
   const digests = new Map<number, string>()
   for (let seq = min + 1; seq <= max; seq++) {
-    const highest = prepared.filter((one) => one.seq === seq).reduce((best, one) => (one.view > best.view ? one : best), NOTHING)
+    const highest = prepared
+      .filter((one) => one.seq === seq)
+      .reduce((best, one) => (one.view > best.view ? one : best), NOTHING)
     digests.set(seq, highest.digest)
   }
   return { min, max, digests }
@@ -88,9 +90,10 @@ export function acceptReproposals(state: State): Slot[] {
     if (!inWindow(state, seq)) continue
     const slot = slotAt(state, seq)
     if (slot.accepted.has(state.view)) continue
+    const decided = slot.committed?.digest ?? slot.block?.header.batchDigest
     assertInvariant(
-      slot.committed === undefined || slot.committed.digest === digest,
-      `view ${state.view} proposes something else at sequence ${seq} than was committed: more validators are faulty than tolerated`,
+      decided === undefined || decided === digest,
+      `view ${state.view} proposes something else at sequence ${seq} than was decided: more validators are faulty than tolerated`,
     )
     slot.accepted.set(state.view, { digest, proposal: undefined })
     if (digest === ZERO_HASH) slot.bodies.set(ZERO_HASH, NULL_BODY)

@@ -5,8 +5,8 @@ import { signCommit, signPrepare } from './gate.ts'
 import { addVote, type Context, inWindow, keepsView, type Slot, slotAt, votesFor } from './state.ts'
 
 /** Signs this replica's PREPARE for what the slot has accepted and counts it. The caller sends it. */
-export function vote(context: Context, slot: Slot, digest: string): Signed<'prepare'> {
-  const own = signPrepare(context, slot.seq, digest)
+export function vote(context: Context, slot: Slot, digest: string, isOwnProposal = false): Signed<'prepare'> {
+  const own = signPrepare(context, slot.seq, digest, isOwnProposal)
   context.own.push(own)
   return own
 }

@@ -35,7 +35,7 @@ export function onPropose(context: Context, body: Body): void {
   if (seq === undefined) return
   const prePrepare = signPrePrepare(context, seq, body.digest)
   const slot = slotAt(state, seq)
-  const prepare = vote(context, slot, body.digest)
+  const prepare = vote(context, slot, body.digest, true)
   const proposal: Proposal = { prePrepare, prepare, batch: body.bytes }
   accept(context, slot, proposal, body)
   context.effects.send.push({ to: 'all', message: { type: 'proposal', ...proposal } })

@@ -1,14 +1,25 @@
 // Restart: the consensus log's records put every promise back where it was, so the same bytes are sent again and nothing else is signed.
 import { batchDigest } from '../crypto/digest.ts'
 import { type Batch, batchCodec, ZERO_HASH } from '../types/block.ts'
-import { preparesOf, type Proposal } from '../types/message.ts'
+import { type Proposal, preparesOf } from '../types/message.ts'
 import { decode, encode } from '../types/schema.ts'
 import { NULL_BODY } from './body.ts'
 import { signExec } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
 import { installNewView, voteOnReproposals } from './new-view.ts'
+import { vote } from './prepare.ts'
 import type { LogRecord } from './record.ts'
-import { addVote, type Context, domainOf, inWindow, ownerOf, type Slot, type State, slotAt, slotsInOrder } from './state.ts'
+import {
+  addVote,
+  type Context,
+  domainOf,
+  inWindow,
+  ownerOf,
+  type Slot,
+  type State,
+  slotAt,
+  slotsInOrder,
+} from './state.ts'
 import { moveToView } from './view-change.ts'
 
 /** Applies the records in the order they were written. Those at or below the certified height are history already. */
@@ -85,9 +96,18 @@ export function onStart(context: Context): void {
     }
     if (slot.block !== undefined) context.own.push(signExec(context, slot.seq, slot.block.hash))
   }
+  if (state.active) for (const slot of slotsInOrder(state)) voteWhereMissing(context, slot)
   const change = state.viewChanges.get(state.self)
   if (!state.active && change !== undefined) context.own.push({ type: 'own-view-change', change })
   if (state.active) voteOnReproposals(context)
+}
+
+/** A crash between a proposal's record and the PREPARE's: the vote was never sent and is cast now. */
+function voteWhereMissing(context: Context, slot: Slot): void {
+  const { state, effects } = context
+  const accepted = slot.accepted.get(state.view)
+  if (accepted?.proposal === undefined || slot.prepares.get(state.view)?.has(state.self!)) return
+  effects.send.push({ to: 'all', message: { type: 'prepare', vote: vote(context, slot, accepted.digest) } })
 }
 
 /** The records a restart still needs: what the log is rewritten to once it has grown. */

@@ -87,7 +87,8 @@ export interface State {
   timeoutMs: number
   progressDeadline: number | undefined
   newViewDeadline: number | undefined
-  bodiesAskedAt: number
+  /** When each missing batch was last asked for, by digest. */
+  readonly bodiesAskedAt: Map<string, number>
   /** Contradictions reported of each validator. */
   readonly accusations: Map<number, number>
   /** Batches sent to each validator in the current second. */
@@ -144,7 +145,7 @@ export function createState(options: StateOptions): State {
     timeoutMs: parameters.progressTimeoutMs,
     progressDeadline: undefined,
     newViewDeadline: undefined,
-    bodiesAskedAt: 0,
+    bodiesAskedAt: new Map(),
     accusations: new Map(),
     bodiesServed: new Map(),
   }

@@ -11,7 +11,12 @@ const SEND_EVERY_MS = 1_000
 /** This replica wants to leave its view, and says so until the cause is gone. */
 export function suspect(context: Context, cause: SuspicionCause): void {
   const { state } = context
-  if (!state.voting || state.suspicion?.view === state.view) return
+  if (!state.voting) return
+  if (state.suspicion?.view === state.view) {
+    // What is proven does not pass with the next commit.
+    if (cause !== 'progress') state.suspicion.cause = cause
+    return
+  }
   state.suspicion = { view: state.view, cause, sentAt: state.at }
   send(context)
 }

@@ -1,5 +1,5 @@
 // Timers, as events: the driver ticks, the core decides what has taken too long (docs/protocol.md, "Timers").
-import { askAgain } from './body.ts'
+import { askForBodies } from './body.ts'
 import type { Context, State } from './state.ts'
 import { suspect, suspectAgain } from './suspect.ts'
 
@@ -7,11 +7,11 @@ export function onTick(context: Context, tick: { now: number; at: number; hasWor
   const { state } = context
   state.now = tick.now
   state.at = tick.at
+  askForBodies(context)
   if (!state.voting) return
   if (state.active) watchProgress(context, tick.hasWork)
   else watchNewView(context)
   suspectAgain(context)
-  askAgain(context)
 }
 
 /** Runs only while this view is active and has something to do; it starts again whenever the lowest open sequence commits. */

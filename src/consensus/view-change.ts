@@ -1,8 +1,8 @@
 // VIEW-CHANGE: leaving a view with proof of all that may have been decided in it (PBFT, section 4.4).
 import { sha256 } from '../crypto/hash.ts'
 import { certificateCodec, headerCodec } from '../types/block.ts'
-import { preparedCodec, type ViewChange } from '../types/message.ts'
 import { toHex } from '../types/hex.ts'
+import { preparedCodec, type ViewChange } from '../types/message.ts'
 import { encode, list, optional, struct } from '../types/schema.ts'
 import { reportConflict } from './evidence.ts'
 import { signViewChange } from './gate.ts'
@@ -33,7 +33,9 @@ export function enterView(context: Context, view: number): void {
   const evidence = {
     header: state.certified?.header ?? null,
     certificate: state.certified?.certificate ?? null,
-    prepared: slotsInOrder(state).flatMap(({ seq, prepared }) => (prepared === undefined || seq <= state.h ? [] : [prepared])),
+    prepared: slotsInOrder(state).flatMap(({ seq, prepared }) =>
+      prepared === undefined || seq <= state.h ? [] : [prepared],
+    ),
   }
   const change: ViewChange = { vote: signViewChange(context, view, evidenceHashes(evidence)), ...evidence }
   effects.save.push({ type: 'view-change', ...ownerOf(state), change })
@@ -71,7 +73,8 @@ export function onViewChange(context: Context, change: ViewChange): void {
   const earlier = state.viewChanges.get(signer)
   if (earlier !== undefined && earlier.vote.body.newView >= body.newView) {
     const isSame = evidenceEqual(earlier, change)
-    if (earlier.vote.body.newView === body.newView && !isSame) reportConflict(context, 'view-change', earlier.vote, change.vote)
+    if (earlier.vote.body.newView === body.newView && !isSame)
+      reportConflict(context, 'view-change', earlier.vote, change.vote)
     return
   }
   state.viewChanges.set(signer, change)
@@ -85,7 +88,9 @@ export function onViewChange(context: Context, change: ViewChange): void {
 
 function evidenceEqual(a: ViewChange, b: ViewChange): boolean {
   const { certificateHash, preparedHash, h } = a.vote.body
-  return certificateHash === b.vote.body.certificateHash && preparedHash === b.vote.body.preparedHash && h === b.vote.body.h
+  return (
+    certificateHash === b.vote.body.certificateHash && preparedHash === b.vote.body.preparedHash && h === b.vote.body.h
+  )
 }
 
 /** The VIEW-CHANGEs to a view, in signer order. */
@@ -99,7 +104,8 @@ export function isValidViewChange(state: State, change: ViewChange): boolean {
   const { h, newView, certificateHash, preparedHash } = change.vote.body
   const hashes = evidenceHashes(change)
   if (hashes.certificateHash !== certificateHash || hashes.preparedHash !== preparedHash) return false
-  if ((change.header?.height ?? 0) !== h || (change.certificate?.height ?? 0) !== h || h < state.epoch.start) return false
+  if ((change.header?.height ?? 0) !== h || (change.certificate?.height ?? 0) !== h || h < state.epoch.start)
+    return false
   const last = h + state.epoch.parameters.windowBlocks
   let previous = h
   for (const { seq, view, signatures } of change.prepared) {

@@ -41,7 +41,8 @@ export const isLarge = ({ type }: Message): boolean => type === 'proposal' || ty
 /** Each signature once: the VIEW-CHANGEs of one NEW-VIEW mostly show the same prepared certificates. */
 function distinct(signed: AnySigned[]): AnySigned[] {
   const seen = new Map<string, AnySigned>()
-  for (const one of signed) seen.set(`${one.signer} ${one.type} ${toHex(one.signature)} ${JSON.stringify(one.body)}`, one)
+  for (const one of signed)
+    seen.set(`${one.signer} ${one.type} ${toHex(one.signature)} ${JSON.stringify(one.body)}`, one)
   return [...seen.values()]
 }
 
@@ -69,6 +70,15 @@ export function createEdge(options: EdgeOptions): Edge {
       if (genesisHash !== options.genesisHash) return bad(`${signed.type} of another network`)
       if (epoch !== options.epoch.epoch || validatorsHash !== options.validatorsHash) return ignored('of another epoch')
     }
+    // The outer signature first: what it vouches for is read only when a validator does.
+    const outer =
+      message.type === 'view-change'
+        ? message.change.vote
+        : message.type === 'new-view'
+          ? message.newView.vote
+          : undefined
+    if (outer !== undefined && !isSigned(outer))
+      return bad(`${outer.type} with a wrong signature of validator ${outer.signer}`)
     const fault = evidenceFault(message)
     if (fault !== undefined) return bad(fault)
     const forged = distinct(signaturesOf(message)).find((signed) => !isSigned(signed))
@@ -83,7 +93,8 @@ export function createEdge(options: EdgeOptions): Edge {
     if (changes.length > keys.length) return 'more view changes than validators'
     for (const { header, certificate, prepared } of changes) {
       if (prepared.length > windowBlocks) return 'more prepared certificates than the window has sequences'
-      if (prepared.some(({ seq }, index) => index > 0 && seq <= prepared[index - 1]!.seq)) return 'prepared certificates out of order'
+      if (prepared.some(({ seq }, index) => index > 0 && seq <= prepared[index - 1]!.seq))
+        return 'prepared certificates out of order'
       if (prepared.some((one) => !isCoherent(one))) return 'a prepared certificate of repeated votes or too few'
       if ((header === null) !== (certificate === null)) return 'half a block certificate'
       const fault = header === null || certificate === null ? undefined : certificateFault(header, certificate)

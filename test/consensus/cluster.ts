@@ -178,7 +178,8 @@ export class Cluster {
       case 'body': {
         const batch = decode(batchCodec, message.batch)
         const digest = batchDigest(batch)
-        if (this.cores[to]?.isAskedFor(digest)) this.step(to, { type: 'body', body: { digest, batch, bytes: message.batch } })
+        if (this.cores[to]?.isAskedFor(digest))
+          this.step(to, { type: 'body', body: { digest, batch, bytes: message.batch } })
       }
     }
   }

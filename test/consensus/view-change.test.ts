@@ -6,7 +6,8 @@ import { NULL_BATCH, ZERO_HASH } from '../../src/types/block.ts'
 import type { ViewChange } from '../../src/types/message.ts'
 import { batchOf, Cluster } from './cluster.ts'
 
-const views = (cluster: Cluster) => cluster.cores.map((core) => (core === undefined ? '-' : `${core.state.view}${core.state.active ? '' : '?'}`))
+const views = (cluster: Cluster) =>
+  cluster.cores.map((core) => (core === undefined ? '-' : `${core.state.view}${core.state.active ? '' : '?'}`))
 
 /** Time passes and STATUS goes round until nothing is open any more. */
 function heal(cluster: Cluster, rounds = 60, hasWork = false, filter: Cluster['filter'] = () => true): void {
@@ -103,13 +104,26 @@ describe('re-proposals', () => {
 
   it('take the highest view, fill gaps with null, and begin above the highest certified height', () => {
     const { min, max, digests } = reproposalsOf([
-      change(0, 3, [[4, 0, 'old'], [6, 2, 'six']]),
+      change(0, 3, [
+        [4, 0, 'old'],
+        [6, 2, 'six'],
+      ]),
       change(1, 4, [[5, 1, 'five']]),
-      change(2, 2, [[3, 0, 'done'], [5, 3, 'newer']]),
+      change(2, 2, [
+        [3, 0, 'done'],
+        [5, 3, 'newer'],
+      ]),
     ])
     expect([min, max]).toEqual([4, 6])
-    expect([...digests]).toEqual([[5, 'newer'], [6, 'six']])
-    expect([...reproposalsOf([change(0, 0, [[3, 0, 'c']])]).digests]).toEqual([[1, ZERO_HASH], [2, ZERO_HASH], [3, 'c']])
+    expect([...digests]).toEqual([
+      [5, 'newer'],
+      [6, 'six'],
+    ])
+    expect([...reproposalsOf([change(0, 0, [[3, 0, 'c']])]).digests]).toEqual([
+      [1, ZERO_HASH],
+      [2, ZERO_HASH],
+      [3, 'c'],
+    ])
   })
 
   it('a gap becomes an empty block', () => {
@@ -155,41 +169,54 @@ describe('anything may happen', () => {
     { weight: 1, arbitrary: fc.record({ do: fc.constant('cut' as const), pick: fc.nat() }) },
   )
 
-  it.each([1, 2, 3, 4, 5, 6, 7])('%i validators: one chain always, and progress once it is over', (n) => {
-    fc.assert(
-      fc.property(fc.array(action, { minLength: 50, maxLength: 400 }), (actions) => {
-        const cluster = new Cluster(n, { windowBlocks: 6, inFlightBlocks: 3 })
-        let label = 0
-        for (const { do: what, pick } of actions) {
-          const index = pick % n
-          if (what === 'deliver' && cluster.queue.length > 0) cluster.deliver(cluster.queue.splice(pick % cluster.queue.length, 1)[0]!)
-          if (what === 'drop' && cluster.queue.length > 0) cluster.queue.splice(pick % cluster.queue.length, 1)
-          if (what === 'propose') {
-            for (const [proposer, core] of cluster.cores.entries()) {
-              if (core?.proposalSlot() !== undefined) cluster.propose(proposer, { ...batchOf(`batch ${label++}`, proposer, cluster.now), view: core.state.view })
+  it.each([1, 2, 3, 4, 5, 6, 7])(
+    '%i validators: one chain always, and progress once it is over',
+    (n) => {
+      fc.assert(
+        fc.property(fc.array(action, { minLength: 50, maxLength: 400 }), (actions) => {
+          const cluster = new Cluster(n, { windowBlocks: 6, inFlightBlocks: 3 })
+          let label = 0
+          for (const { do: what, pick } of actions) {
+            const index = pick % n
+            if (what === 'deliver' && cluster.queue.length > 0)
+              cluster.deliver(cluster.queue.splice(pick % cluster.queue.length, 1)[0]!)
+            if (what === 'drop' && cluster.queue.length > 0) cluster.queue.splice(pick % cluster.queue.length, 1)
+            if (what === 'propose') {
+              for (const [proposer, core] of cluster.cores.entries()) {
+                if (core?.proposalSlot() !== undefined)
+                  cluster.propose(proposer, {
+                    ...batchOf(`batch ${label++}`, proposer, cluster.now),
+                    view: core.state.view,
+                  })
+              }
             }
+            if (what === 'tick') cluster.tick(pick, true)
+            if (what === 'status')
+              for (const [from, core] of cluster.cores.entries())
+                if (core !== undefined) cluster.send(from, 'all', { type: 'status', ...core.status() })
+            if (what === 'crash') cluster.crash(index)
+            if (what === 'start' && cluster.cores[index] === undefined) cluster.start(index)
+            if (what === 'cut')
+              cluster.filter = ({ from, to }) => (pick >> 3) % 3 === 0 || (from !== index && to !== index)
           }
-          if (what === 'tick') cluster.tick(pick, true)
-          if (what === 'status') for (const [from, core] of cluster.cores.entries()) if (core !== undefined) cluster.send(from, 'all', { type: 'status', ...core.status() })
-          if (what === 'crash') cluster.crash(index)
-          if (what === 'start' && cluster.cores[index] === undefined) cluster.start(index)
-          if (what === 'cut') cluster.filter = ({ from, to }) => (pick >> 3) % 3 === 0 || (from !== index && to !== index)
-        }
-        expectOneChain(cluster)
-        cluster.filter = () => true
-        for (let index = 0; index < n; index++) if (cluster.cores[index] === undefined) cluster.start(index)
-        heal(cluster, 200, true)
-        const before = Math.max(...cluster.heights())
-        for (let round = 0; round < 60 && Math.min(...cluster.heights()) <= before; round++) {
-          for (const [proposer, core] of cluster.cores.entries()) {
-            if (core?.proposalSlot() !== undefined) cluster.propose(proposer, { ...batchOf(`end ${round}`, proposer, cluster.now), view: core.state.view })
+          expectOneChain(cluster)
+          cluster.filter = () => true
+          for (let index = 0; index < n; index++) if (cluster.cores[index] === undefined) cluster.start(index)
+          heal(cluster, 200, true)
+          const before = Math.max(...cluster.heights())
+          for (let round = 0; round < 60 && Math.min(...cluster.heights()) <= before; round++) {
+            for (const [proposer, core] of cluster.cores.entries()) {
+              if (core?.proposalSlot() !== undefined)
+                cluster.propose(proposer, { ...batchOf(`end ${round}`, proposer, cluster.now), view: core.state.view })
+            }
+            heal(cluster, 5, true)
           }
-          heal(cluster, 5, true)
-        }
-        expectOneChain(cluster)
-        expect(Math.min(...cluster.heights())).toBeGreaterThan(before)
-      }),
-      { numRuns: 60 },
-    )
-  }, 60_000)
+          expectOneChain(cluster)
+          expect(Math.min(...cluster.heights())).toBeGreaterThan(before)
+        }),
+        { numRuns: 60 },
+      )
+    },
+    60_000,
+  )
 })

@@ -5,6 +5,7 @@ import {
   type Body,
   type Message,
   messageCodec,
+  type NewView,
   type Signed,
   signedBytes,
   type ViewChange,
@@ -21,7 +22,15 @@ const changeOf = (votes: Signed<'prepare'>[]): ViewChange => ({
   vote: signed('view-change', { ...domain, newView: 1, h: 0, certificateHash: DIGEST, preparedHash: DIGEST }, 0),
   header: null,
   certificate: null,
-  prepared: [{ view: 0, seq: 1, digest: DIGEST, votes }],
+  prepared: [
+    { view: 0, seq: 1, digest: DIGEST, signatures: votes.map(({ signer, signature }) => ({ signer, signature })) },
+  ],
+})
+
+const votes = [0, 1, 2].map((signer) => signed('prepare', slot, signer))
+const newViewOf = (viewChanges: ViewChange[]): NewView => ({
+  vote: signed('new-view', { ...domain, view: 1, viewChangesHash: DIGEST }, 1),
+  viewChanges,
 })
 
 const proposal = (prePrepareBy = 0, prepareBy = 0): Message => ({
@@ -89,32 +98,42 @@ describe('a frame', () => {
     const { edge } = edgeWith()
     const { body, signer, signature } = signed('prepare', slot, 1)
     const frameOf = (envelope: string) => cborg.encode([envelope, [[signedBytes('prepare', body), signer, signature]]])
-    expect(edge.checkFrame(frameOf('prepare')).ok).toBe(true)
-    expect(edge.checkFrame(frameOf('commit'))).toMatchObject({
+    expect(edge.checkFrame(frameOf('prepare'), 'consensus').ok).toBe(true)
+    expect(edge.checkFrame(frameOf('commit'), 'consensus')).toMatchObject({
       fault: 'bad',
       reason: expect.stringContaining('malformed'),
     })
   })
 
   it('that is not wanted costs no signature', () => {
-    const asked: unknown[][] = []
+    const asked: Message[] = []
     const { check, counts } = edgeWith({
-      isWanted(...args) {
-        asked.push(args)
+      isWanted(message) {
+        asked.push(message)
         return false
       },
     })
-    expect(check(prepare(2))).toMatchObject({ fault: 'ignored' })
-    expect(check({ type: 'commit', vote: signed('commit', slot, 1) })).toMatchObject({ fault: 'ignored' })
-    expect(check({ type: 'exec', vote: signed('exec', { ...domain, height: 7, blockHash: DIGEST }, 3) })).toMatchObject(
-      { fault: 'ignored' },
-    )
-    expect(asked).toEqual([
-      ['prepare', 2, 0, 1],
-      ['commit', 1, 0, 1],
-      ['exec', 3, 0, 7],
-    ])
+    const messages: Message[] = [
+      prepare(2),
+      proposal(),
+      { type: 'commit', vote: signed('commit', slot, 1) },
+      { type: 'exec', vote: signed('exec', { ...domain, height: 7, blockHash: DIGEST }, 3) },
+      { type: 'suspect', vote: signed('suspect', { ...domain, view: 0 }, 3) },
+      { type: 'view-change', change: changeOf(votes) },
+      { type: 'new-view', newView: newViewOf([changeOf(votes)]) },
+    ]
+    for (const message of messages) expect(check(message)).toMatchObject({ fault: 'ignored' })
+    expect(asked).toEqual(messages)
     expect(counts.verified).toBe(0)
+  })
+
+  it('on the stream of another kind is a fault', () => {
+    const { edge, check } = edgeWith()
+    for (const message of [prepare(2), proposal()]) {
+      expect(check(message).ok).toBe(true)
+      const other = message.type === 'proposal' ? 'consensus' : 'proposals'
+      expect(edge.checkFrame(encode(messageCodec, message), other)).toMatchObject({ ok: false, fault: 'bad' })
+    }
   })
 
   it('with any byte changed never passes as signed by anyone', () => {
@@ -124,7 +143,7 @@ describe('a frame', () => {
       fc.property(fc.nat({ max: frame.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, change) => {
         const damaged = frame.slice()
         damaged[at]! ^= change
-        expect(edge.checkFrame(damaged).ok).toBe(false)
+        expect(edge.checkFrame(damaged, 'consensus').ok).toBe(false)
       }),
       { numRuns: 150 },
     )
@@ -134,24 +153,54 @@ describe('a frame', () => {
     const { edge } = edgeWith()
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-        expect(edge.checkFrame(bytes)).toMatchObject({ ok: false, fault: 'bad' })
+        expect(edge.checkFrame(bytes, 'consensus')).toMatchObject({ ok: false, fault: 'bad' })
       }),
     )
   })
 })
 
 describe('the evidence inside a view change', () => {
-  const votes = [0, 1, 2].map((signer) => signed('prepare', slot, signer))
-
-  // Until the core handles these messages, refusing them unread is right too: only what passes has to be sound.
   const passes = (change: ViewChange) => edgeWith().check({ type: 'view-change', change }).ok
+
+  it('passes when all of it is signed, and is as it was sent', () => {
+    const header = headerAt(1)
+    const change = { ...changeOf(votes), header, certificate: certificateOf(header, [0, 1, 3]) }
+    const messages: Message[] = [
+      { type: 'view-change', change },
+      { type: 'new-view', newView: newViewOf([change, changeOf(votes)]) },
+      { type: 'body-request', digest: DIGEST },
+      { type: 'body', batch: Uint8Array.of(1, 2, 3) },
+    ]
+    for (const message of messages) expect(edgeWith().check(message)).toEqual({ ok: true, message })
+  })
+
+  it('of one validator too few does not pass', () => {
+    expect(passes(changeOf(votes.slice(1)))).toBe(false)
+    expect(passes(changeOf([]))).toBe(false)
+  })
+
+  it('does not pass with more view changes than there are validators', () => {
+    const newView = newViewOf(Array(N + 1).fill(changeOf(votes)))
+    const { check, counts } = edgeWith()
+    expect(check({ type: 'new-view', newView })).toMatchObject({ fault: 'bad' })
+    // The sender's own signature, and none of what it brought along.
+    expect(counts.verified).toBe(1)
+  })
+
+  it('does not pass as the signature of another validator', () => {
+    const change = changeOf(votes)
+    expect(passes({ ...change, vote: { ...change.vote, signer: 1 } })).toBe(false)
+    const newView = newViewOf([change])
+    const other = { ...newView, vote: { ...newView.vote, signer: 2 } }
+    expect(edgeWith().check({ type: 'new-view', newView })).toMatchObject({ ok: true })
+    expect(edgeWith().check({ type: 'new-view', newView: other })).toMatchObject({ fault: 'bad' })
+  })
 
   it('has every signature checked, however deep it is', () => {
     const forged = signed('prepare', slot, 2, 1)
     const inner = changeOf([votes[0]!, votes[1]!, forged])
     expect(passes(inner)).toBe(false)
-    const vote = signed('new-view', { ...domain, view: 1, viewChangesHash: DIGEST }, 1)
-    expect(edgeWith().check({ type: 'new-view', newView: { vote, viewChanges: [inner] } }).ok).toBe(false)
+    expect(edgeWith().check({ type: 'new-view', newView: newViewOf([inner]) }).ok).toBe(false)
   })
 
   it('does not pass with one validator counted twice in a prepared certificate', () => {
@@ -167,6 +216,7 @@ describe('the evidence inside a view change', () => {
     const header = headerAt(1)
     const certificate = certificateOf(header, [0, 1, 2], { height: 9 })
     expect(passes({ ...changeOf(votes), header, certificate })).toBe(false)
+    expect(passes({ ...changeOf(votes), header })).toBe(false)
   })
 
   it('costs no more signatures than there are validators, however often one valid vote is repeated', () => {

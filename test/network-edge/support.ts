@@ -3,7 +3,7 @@ import { quorumOf } from '../../src/consensus/quorum.ts'
 import { blockHash, epochHash } from '../../src/crypto/digest.ts'
 import { createKeyPair, verify } from '../../src/crypto/signer.ts'
 import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
-import { createEdge, type EdgeOptions } from '../../src/network/edge.ts'
+import { createEdge, type EdgeOptions, isLarge } from '../../src/network/edge.ts'
 import { type Certificate, type Header, ZERO_HASH } from '../../src/types/block.ts'
 import type { EpochRecord } from '../../src/types/epoch.ts'
 import { toHex } from '../../src/types/hex.ts'
@@ -81,6 +81,7 @@ export function edgeWith(changes: Partial<EdgeOptions> = {}) {
     isWanted: () => true,
     ...changes,
   })
-  const check = (message: Message) => edge.checkFrame(encode(messageCodec, message))
+  const check = (message: Message) =>
+    edge.checkFrame(encode(messageCodec, message), isLarge(message) ? 'proposals' : 'consensus')
   return { edge, counts, check }
 }

@@ -2,17 +2,26 @@
 // value that a crash keeps; everything else is lost.
 import { createCore } from '../../src/consensus/core.ts'
 import type { Delivery, Event } from '../../src/consensus/event.ts'
+import { primaryOf } from '../../src/consensus/proposer.ts'
 import { recordCodec } from '../../src/consensus/record.ts'
+import { evidenceHashes } from '../../src/consensus/view-change.ts'
 import { batchDigest } from '../../src/crypto/digest.ts'
 import { sha256 } from '../../src/crypto/hash.ts'
 import type { Proposing } from '../../src/proposing.ts'
 import { createReplica, type ExecutedBlock } from '../../src/replica.ts'
-import { type Batch, batchCodec, type Certificate } from '../../src/types/block.ts'
+import { type Batch, batchCodec, type Certificate, type Header } from '../../src/types/block.ts'
 import type { Parameters } from '../../src/types/epoch.ts'
 import type { CertifiedBlock } from '../../src/types/fetch.ts'
 import { toHex } from '../../src/types/hex.ts'
-import type { Message, Signed } from '../../src/types/message.ts'
-import { decode, encode } from '../../src/types/schema.ts'
+import {
+  type Message,
+  type NewView,
+  type Prepared,
+  type Signed,
+  type ViewChange,
+  viewChangeCodec,
+} from '../../src/types/message.ts'
+import { decode, encode, list } from '../../src/types/schema.ts'
 import { batchOf, epochOf, keyOf } from '../consensus/cluster.ts'
 import { headerAt } from '../network-edge/support.ts'
 
@@ -23,6 +32,7 @@ const domain = { genesisHash: GENESIS, epoch: 0, validatorsHash: VALIDATORS_HASH
 export interface Disk {
   records: Uint8Array[]
   chain: string[]
+  headers: Header[]
   certificates: Certificate[]
 }
 /** What is durable after one write, and what was sent between that write and the next. */
@@ -52,8 +62,13 @@ export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The batch that the primary, validator 0, proposes at `seq`. */
-export const batchAt = (seq: number, label = 'block'): Batch => batchOf(`${label} ${seq}`, 0)
+/** The primary of a view of four validators. */
+export const leaderOf = (view: number): number => primaryOf(epochOf(4), view)
+/** The batch that the primary of `view` proposes at `seq`. */
+export const batchAt = (seq: number, label = 'block', view = 0): Batch => ({
+  ...batchOf(`${label} ${seq}`, leaderOf(view), 10_000),
+  view,
+})
 const hashAfter = (parent: string, digest: string) => toHex(sha256(Buffer.from(`${parent}${digest}`)))
 
 /** The blocks that every correct node makes of the batches, with certificates. */
@@ -64,7 +79,7 @@ export function blocksUpTo(length: number): CertifiedBlock[] {
     const blockHash = hashAfter(blocks.at(-1)?.certificate.blockHash ?? '', batchDigest(batch))
     const signatures = [0, 2, 3].map((signer) => ({ signer, signature: new Uint8Array(64) }))
     blocks.push({
-      header: headerAt(height),
+      header: headerAt(height, { batchDigest: batchDigest(batch) }),
       certificate: { height, blockHash, signatures },
       batch: encode(batchCodec, batch),
     })
@@ -79,22 +94,26 @@ const slotVote = <T extends 'pre-prepare' | 'prepare' | 'commit'>(
   signer: number,
   seq: number,
   batch: Batch,
-): Signed<T> =>
-  ({ type, body: { ...domain, view: 0, seq, digest: batchDigest(batch) }, signer, signature }) as Signed<T>
+  view: number,
+): Signed<T> => ({ type, body: { ...domain, view, seq, digest: batchDigest(batch) }, signer, signature }) as Signed<T>
 
+/** The proposal of the primary of the batch's view. */
 export const proposalOf = (seq: number, batch = batchAt(seq)): Event => ({
   type: 'proposal',
   proposal: {
-    prePrepare: slotVote('pre-prepare', 0, seq, batch),
-    prepare: slotVote('prepare', 0, seq, batch),
+    prePrepare: slotVote('pre-prepare', leaderOf(batch.view), seq, batch, batch.view),
+    prepare: slotVote('prepare', leaderOf(batch.view), seq, batch, batch.view),
     batch: encode(batchCodec, batch),
   },
   batch,
 })
-export const voteOf = (type: 'prepare' | 'commit', signer: number, seq: number): Event => ({
-  type: 'vote',
-  vote: slotVote(type, signer, seq, batchAt(seq)),
-})
+export const voteOf = (
+  type: 'prepare' | 'commit',
+  signer: number,
+  seq: number,
+  batch = batchAt(seq),
+  view = batch.view,
+): Event => ({ type: 'vote', vote: slotVote(type, signer, seq, batch, view) })
 export const execOf = (signer: number, { certificate: { height, blockHash } }: CertifiedBlock): Event => ({
   type: 'vote',
   vote: { type: 'exec', body: { ...domain, height, blockHash }, signer, signature },
@@ -109,7 +128,47 @@ export const ordering = (seq: number): Event[] => [
   voteOf('commit', 3, seq),
 ]
 
-interface WorldOptions {
+// How the others leave a view.
+export const suspectOf = (signer: number, view: number): Event => ({
+  type: 'vote',
+  vote: { type: 'suspect', body: { ...domain, view }, signer, signature },
+})
+/** A prepared certificate of the first three validators. */
+export const preparedOf = (seq: number, batch: Batch, view = batch.view): Prepared => ({
+  view,
+  seq,
+  digest: batchDigest(batch),
+  signatures: [0, 1, 2].map((signer) => ({ signer, signature })),
+})
+/** A VIEW-CHANGE that starts from `certified`, or from height 0. */
+export function changeOf(
+  signer: number,
+  newView: number,
+  prepared: Prepared[] = [],
+  certified?: CertifiedBlock,
+): ViewChange {
+  const evidence = { header: certified?.header ?? null, certificate: certified?.certificate ?? null, prepared }
+  const h = certified?.header.height ?? 0
+  const body = { ...domain, newView, h, ...evidenceHashes(evidence) }
+  return { vote: { type: 'view-change', body, signer, signature }, ...evidence }
+}
+export const changeEvent = (change: ViewChange): Event => ({ type: 'view-change', change })
+export function newViewEvent(view: number, viewChanges: ViewChange[]): Event {
+  const body = { ...domain, view, viewChangesHash: hashOfChanges(viewChanges) }
+  const newView: NewView = { vote: { type: 'new-view', body, signer: leaderOf(view), signature }, viewChanges }
+  return { type: 'new-view', newView }
+}
+const hashOfChanges = (viewChanges: ViewChange[]) => toHex(sha256(encode(list(viewChangeCodec, 100), viewChanges)))
+
+/** What is in the lists never changes, so new lists are enough. */
+const copyOf = ({ records, chain, headers, certificates }: Disk): Disk => ({
+  records: [...records],
+  chain: [...chain],
+  headers: [...headers],
+  certificates: [...certificates],
+})
+
+export interface WorldOptions {
   validators?: number
   self?: number
   voting?: boolean
@@ -120,18 +179,18 @@ interface WorldOptions {
 
 export function createWorld(options: WorldOptions = {}) {
   const { validators = 4, self = 1, voting = true, proposing } = options
-  const disk: Disk = structuredClone(options.disk ?? { records: [], chain: [], certificates: [] })
+  const disk: Disk = copyOf(options.disk ?? { records: [], chain: [], headers: [], certificates: [] })
   const trace: string[] = []
-  const moments: Moment[] = [{ disk: structuredClone(disk), after: 'nothing', sent: [] }]
+  const moments: Moment[] = [{ disk: copyOf(disk), after: 'nothing', sent: [] }]
   const doors = { sync: createDoor(), execute: createDoor(), certificates: createDoor() }
   const faults: Partial<Record<'sync' | 'execute' | 'certificates', Error>> = {}
   const timers = new Set<{ at: number; callback: () => void }>()
-  const state = { now: 10_000, logBytes: 0, fatal: [] as unknown[], reports: [] as Delivery[] }
+  const state = { now: 10_000, hasWork: false, logBytes: 0, fatal: [] as unknown[], reports: [] as Delivery[] }
   let pending: Uint8Array[] = []
 
   function note(what: string, isWrite = false): void {
     trace.push(what)
-    if (isWrite) moments.push({ disk: structuredClone(disk), after: what, sent: [] })
+    if (isWrite) moments.push({ disk: copyOf(disk), after: what, sent: [] })
   }
   async function passing(name: keyof typeof doors): Promise<void> {
     await doors[name].pass()
@@ -146,8 +205,8 @@ export function createWorld(options: WorldOptions = {}) {
     voting,
     lastExec: disk.chain.length,
     h,
-    certificate: disk.certificates.at(-1),
-    uncertified: disk.chain.slice(h).map((blockHash, offset) => ({ height: h + 1 + offset, blockHash })),
+    certified: h === 0 ? undefined : { header: disk.headers[h - 1]!, certificate: disk.certificates[h - 1]! },
+    uncertified: disk.chain.slice(h).map((hash, offset) => ({ header: disk.headers[h + offset]!, hash })),
     sign: (bytes) => Uint8Array.of(...sha256(bytes), ...sha256(Buffer.from(keyOf(self)))),
     records: disk.records.map((record) => decode(recordCodec, record)),
   })
@@ -162,7 +221,11 @@ export function createWorld(options: WorldOptions = {}) {
             const records = pending
             pending = []
             await passing('sync')
-            disk.records.push(...records)
+            // A write of several frames may end after any of them.
+            for (const [index, record] of records.entries()) {
+              disk.records.push(record)
+              if (index < records.length - 1) moments.push({ disk: copyOf(disk), after: 'a torn write', sent: [] })
+            }
             note('synced', true)
           },
           async rewrite(records) {
@@ -179,10 +242,13 @@ export function createWorld(options: WorldOptions = {}) {
     async execute(height, bytes): Promise<ExecutedBlock> {
       note(`execute ${height}`)
       await passing('execute')
-      const blockHash = hashAfter(disk.chain.at(-1) ?? '', batchDigest(decode(batchCodec, bytes)))
+      const digest = batchDigest(decode(batchCodec, bytes))
+      const blockHash = hashAfter(disk.chain.at(-1) ?? '', digest)
+      const header = headerAt(height, { batchDigest: digest })
       disk.chain.push(blockHash)
+      disk.headers.push(header)
       note(`executed ${height}`, true)
-      return { header: headerAt(height), blockHash, transactions: [], nextNonces: [] }
+      return { header, blockHash, transactions: [], nextNonces: [] }
     },
     async putCertificates(certificates) {
       await passing('certificates')
@@ -193,8 +259,10 @@ export function createWorld(options: WorldOptions = {}) {
       moments.at(-1)!.sent.push(message)
       note(`send ${nameOf(message)}`)
     },
+    hasWork: () => state.hasWork,
     clock: {
       now: () => state.now,
+      monotonic: () => state.now,
       after(delayMs, callback) {
         const timer = { at: state.now + delayMs, callback }
         timers.add(timer)
@@ -241,7 +309,9 @@ export function createWorld(options: WorldOptions = {}) {
 function nameOf(message: Message): string {
   if (message.type === 'proposal') return `proposal ${message.prePrepare.body.seq}`
   if (message.type === 'prepare' || message.type === 'commit') return `${message.type} ${message.vote.body.seq}`
-  return message.type === 'exec' ? `exec ${message.vote.body.height}` : message.type
+  if (message.type === 'exec') return `exec ${message.vote.body.height}`
+  if (message.type === 'view-change') return `view-change ${message.change.vote.body.newView}`
+  return message.type === 'new-view' ? `new-view ${message.newView.vote.body.view}` : message.type
 }
 
 /** What each vote among the messages says, by what it votes on. */
@@ -252,39 +322,4 @@ export function votesIn(messages: Message[]): [slot: string, digest: string][] {
     if (message.type !== 'prepare' && message.type !== 'commit') return []
     return [[`${message.type} ${message.vote.body.seq}`, message.vote.body.digest]]
   })
-}
-
-/**
- * Crashes after each durable write there was, just before the next one, and starts again from what is durable. A lying primary then
- * proposes something else for every sequence. Lists the votes that contradict one sent before.
- */
-export async function contradictionsAfterCrashes(
-  moments: Moment[],
-  known: CertifiedBlock[],
-  options: WorldOptions = {},
-): Promise<string[]> {
-  const found: string[] = []
-  const said = new Map<string, string>()
-  for (const [index, { disk, after, sent }] of moments.entries()) {
-    for (const [slot, digest] of votesIn(sent)) said.set(slot, digest)
-    const { replica, pushAll, moments: later, state } = createWorld({ ...options, disk })
-    replica.start()
-    await settle()
-    const certified = known
-      .slice(0, disk.chain.length)
-      .map(({ certificate }): Event => ({ type: 'certificate', certificate }))
-    for (const isCaughtUp of [false, true]) {
-      if (isCaughtUp) pushAll(certified)
-      for (let seq = 1; seq <= known.length; seq++) replica.push(proposalOf(seq, batchAt(seq, 'lie')))
-      await settle()
-    }
-    await replica.stop()
-    if (state.fatal.length > 0) found.push(`${String(state.fatal[0])} after crash ${index}, after "${after}"`)
-    for (const [slot, digest] of votesIn(later.flatMap((moment) => moment.sent))) {
-      const before = said.get(slot)
-      if (before !== undefined && before !== digest)
-        found.push(`a second ${slot} after crash ${index}, after "${after}"`)
-    }
-  }
-  return found
 }

@@ -306,9 +306,12 @@ const signedFormats = bodyTypes.map((type) =>
 
 const makePrepared = (s: Source): message.Prepared => ({
   ...makeSlot(s),
-  votes: s.list(() => makeSigned('prepare', s)),
+  signatures: s.list(() => ({ signer: s.uint(100), signature: s.bytes(64, 64) })),
 })
-const nestPrepared = (p: message.Prepared) => [...nestSlot(p), p.votes.map(nestSigned)]
+const nestPrepared = (p: message.Prepared) => [
+  ...nestSlot(p),
+  p.signatures.map(({ signer, signature }) => [signer, signature]),
+]
 
 const makeViewChange = (s: Source): message.ViewChange => ({
   vote: makeSigned('view-change', s),
@@ -425,6 +428,16 @@ export const formats: Format[] = [
     ({ newView }) => [nestNewView(newView)],
   ),
   messageFormat('status', makeStatus, (s) => [s.epoch, s.view, s.active ? 1 : 0, s.h, s.lastExec]),
+  messageFormat(
+    'body-request',
+    (s) => ({ digest: s.hash() }),
+    ({ digest }) => [raw(digest)],
+  ),
+  messageFormat(
+    'body',
+    (s) => ({ batch: s.bytes(1, 100) }),
+    ({ batch }) => [batch],
+  ),
   recordFormat(
     'proposal',
     (s) => ({ proposal: makeProposal(s) }),
@@ -436,9 +449,19 @@ export const formats: Format[] = [
     ({ vote }) => [nestSigned(vote)],
   ),
   recordFormat(
+    'body',
+    (s) => ({ seq: s.uint(), batch: makeBatch(s) }),
+    ({ seq, batch }) => [seq, nestBatch(batch)],
+  ),
+  recordFormat(
+    'prepared',
+    (s) => ({ prepared: makePrepared(s) }),
+    ({ prepared }) => [nestPrepared(prepared)],
+  ),
+  recordFormat(
     'commit',
-    (s) => ({ vote: makeSigned('commit', s), prepared: makePrepared(s) }),
-    ({ vote, prepared }) => [nestSigned(vote), nestPrepared(prepared)],
+    (s) => ({ vote: makeSigned('commit', s) }),
+    ({ vote }) => [nestSigned(vote)],
   ),
   recordFormat(
     'view-change',
