@@ -9,6 +9,8 @@ export interface MetricsSource {
   peers(): number
   missingValidators(): number
   waitingClients(): number
+  /** Undefined while the node follows live. */
+  syncTarget(): number | undefined
 }
 
 export interface Metrics {
@@ -41,6 +43,11 @@ export function createMetrics(source: MetricsSource): Metrics {
   gauge('peers', 'Connected peers, observers included.', source.peers)
   gauge('missing_validators', 'Validators not heard of lately.', source.missingValidators)
   gauge('waiting_clients', 'Requests waiting for a transaction or a height.', source.waitingClients)
+  gauge(
+    'sync_target_height',
+    'Certified height this node is fetching towards, 0 while it follows live.',
+    () => source.syncTarget() ?? 0,
+  )
   const blocks = new Counter({ name: 'quorate_blocks_total', help: 'Blocks executed since the start.', registers })
   const transactions = new Counter({
     name: 'quorate_transactions_total',

@@ -8,7 +8,7 @@ import { explain } from './execution/codes.ts'
 import type { Home } from './home/home.ts'
 import type { Intake } from './intake.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import { type Liveness, phaseOf, readiness } from './liveness.ts'
+import { divergence, type Liveness, phaseOf, readiness } from './liveness.ts'
 import type { Mempool } from './mempool/mempool.ts'
 import type { Metrics } from './metrics.ts'
 import type { Transport } from './network/transport.ts'
@@ -19,7 +19,8 @@ import type { Waiters } from './waiters.ts'
 
 export interface NodeViewPorts {
   home: Home
-  isVoting: boolean
+  /** Why this node does not vote, where that was so from the start. */
+  follows: string | undefined
   core: Core
   ledger: Ledger
   pool: Mempool
@@ -30,6 +31,8 @@ export interface NodeViewPorts {
   intake: Intake
   reads: Reads
   now(): number
+  /** Milliseconds on a clock that never jumps. */
+  monotonic(): number
   syncTarget(): number | undefined
   /** Why the node stopped working, once it has. */
   fatal(): string | undefined
@@ -39,6 +42,8 @@ export interface NodeView {
   readonly api: ApiNode
   /** Reads what the first status needs. */
   load(): Promise<void>
+  /** Once each STATUS interval. */
+  onBeat(): void
   onExecuted(block: ExecutedBlock): void
   /** The height whose certificate is stored: what is shown, which may trail what the core knows by a disk write. */
   certifiedHeight(): number
@@ -56,19 +61,24 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
   /** Executed blocks that are not certified yet, at most a window of them. */
   const uncertified = new Map<number, { header: Header; blockHash: string }>()
   let certified: { header: Header; blockHash: string } | undefined
-  let waitingSince = 0
+  let waitingSince: number | undefined
 
   /** When work began to wait: any block that is certified starts the count again. */
   function waitingMs(): number {
     // A stray vote of one validator is no work.
     const isOpen = [...core.state.slots.values()].some((slot) => slot.accepted.size > 0 || slot.block !== undefined)
     const hasWork = isOpen || pool.hasExecutable(() => 0)
-    if (!hasWork) waitingSince = 0
-    else if (waitingSince === 0) waitingSince = ports.now()
-    return waitingSince === 0 ? 0 : ports.now() - waitingSince
+    waitingSince = hasWork ? (waitingSince ?? ports.monotonic()) : undefined
+    return waitingSince === undefined ? 0 : ports.monotonic() - waitingSince
   }
 
   const certifiedHeight = () => certified?.header.height ?? 0
+
+  /** Why this node does not vote; null while it does. */
+  function followReason(): string | null {
+    if (core.state.diverged) return divergence(core.state)
+    return ports.fatal() ?? ports.follows ?? null
+  }
 
   function status(): StatusView {
     const { lastExec, epoch, view } = core.state
@@ -91,6 +101,8 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
       view,
       primary: validators[primaryOf(epoch, view)]!.name,
       phase: phaseOf(core.state),
+      voting: followReason() === null,
+      reason: followReason(),
       syncing: target === undefined ? null : { from: h, to: target },
       peers: transport.peers().length,
       mempool: pool.size(),
@@ -105,17 +117,21 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
     ready: () =>
       readiness({
         state: core.state,
-        missing: liveness.missing(ports.now()),
-        validators: validators.length,
+        missing: liveness.missing(ports.monotonic()),
+        diverged: liveness.diverged(core.state.h),
+        claimedHeight: liveness.claimedHeight(),
+        behindMs: liveness.behindMs(ports.monotonic()),
         syncTarget: ports.syncTarget(),
         fatal: ports.fatal(),
         waitingMs: waitingMs(),
       }),
-    peers: () => liveness.peers(transport.peers(), certifiedHeight(), ports.now()),
+    peers: () => liveness.peers(transport.peers(), certifiedHeight(), ports.monotonic(), ports.now()),
     validators(height = certifiedHeight()) {
       if (height > certifiedHeight() + 1) return undefined
       return { epoch: core.state.epoch.epoch, validators, quorum: core.state.quorum }
     },
+    evidence: async () =>
+      (await ledger.evidence()).map((one) => ({ ...one, validator: validators[one.validator]?.name ?? '' })),
     async submit(wire, client) {
       const result = await ports.intake.submit(wire, client)
       if (result.ok) return { ok: true, id: result.id }
@@ -150,12 +166,17 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
         else uncertified.set(height, block)
       }
     },
+    onBeat() {
+      liveness.onBeat(core.state, ports.monotonic())
+      // Looked at also while nobody asks: waiting counts from its beginning.
+      waitingMs()
+    },
     onExecuted: (block) => uncertified.set(block.header.height, block),
     onCertified(height) {
       const block = uncertified.get(height)
       uncertified.delete(height)
       certified = block ?? certified
-      waitingSince = 0
+      waitingSince = undefined
       for (const listener of listeners) listener(height)
       return block?.header.time ?? ports.now()
     },

@@ -11,6 +11,7 @@ import { addressOf } from './crypto/address.ts'
 import { epochHash, firstEpoch } from './crypto/digest.ts'
 import { verify } from './crypto/signer.ts'
 import { createVerifier, type Verifier } from './crypto/verifier.ts'
+import { createEvidenceKeeper } from './evidence.ts'
 import { intrinsicGas } from './execution/cost.ts'
 import { engineHash } from './execution/engine-hash.ts'
 import { hasRole, readNonce } from './execution/state.ts'
@@ -27,9 +28,11 @@ import { createMetrics } from './metrics.ts'
 import { createEdge, isLarge } from './network/edge.ts'
 import { createTransport, type Transport } from './network/transport.ts'
 import { createNodeView } from './node-view.ts'
+import { passingBlockOf } from './passing-block.ts'
 import { createProposing } from './proposing.ts'
 import { createReads } from './reads.ts'
 import { type Clock, createReplica, type ExecutedBlock } from './replica.ts'
+import { createCertificateCheck } from './sync/certificates.ts'
 import { answerBlockRequest, createSync } from './sync.ts'
 import { genesisCodec } from './types/epoch.ts'
 import { fromHex, toHex } from './types/hex.ts'
@@ -52,6 +55,9 @@ export interface Node {
   readonly addresses: string[]
   stop(): Promise<void>
 }
+
+/** Certified blocks the executor has before it: enough that it never waits for this thread while catching up. */
+const EXECUTING_MAX = 16
 
 const systemClock: Clock = {
   now: Date.now,
@@ -261,15 +267,18 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     mayTransact: (sender) => mayTransact(sender),
     intrinsicGas,
   })
-  const edge = createEdge({
-    genesisHash,
-    epoch,
-    validatorsHash,
-    quorum: quorumOf(validators.length),
-    verify,
-    isWanted: core.isWanted,
-  })
-  const liveness = createLiveness(validators, voting === undefined ? undefined : ownKey)
+  const edgeWith = (check: typeof verify) =>
+    createEdge({
+      genesisHash,
+      epoch,
+      validatorsHash,
+      quorum: quorumOf(validators.length),
+      verify: check,
+      isWanted: core.isWanted,
+    })
+  const edge = edgeWith(verify)
+  const { progressTimeoutMs } = parameters
+  const liveness = createLiveness({ validators, self: ownKey, progressTimeoutMs, startedAt: clock.monotonic() })
   const waiters = createWaiters({
     find: (id) => heightOf(ledger, id),
     certifiedHeight: () => view.certifiedHeight(),
@@ -280,8 +289,18 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     view: () => core.state.view,
     mempool: () => pool.size(),
     peers: () => transport.peers().length,
-    missingValidators: () => liveness.missing(clock.now()).length,
+    missingValidators: () => liveness.missing(clock.monotonic()).length,
     waitingClients: () => waiters.count(),
+    syncTarget: () => sync.target(),
+  })
+  const evidence = createEvidenceKeeper({
+    store: ledger,
+    onKept({ validator, kind, epoch, view, height }) {
+      const name = validators[validator]?.name
+      logger.error({ validator: name, kind, epoch, view, height }, 'a validator is proven faulty: see /v1/evidence')
+    },
+    onError: fault.report,
+    now: clock.now,
   })
   const blame = (peer: string, reason: string) => {
     metrics.onDropped()
@@ -296,8 +315,10 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     proposing,
     clock,
     execute: (height, batch) => executor.ask({ height, batch }),
+    executingMax: EXECUTING_MAX,
     putCertificates: (certificates) => ledger.putCertificates(certificates),
     hasWork: () => pool.hasExecutable(() => 0),
+    passedOverIn: pool.passedOverIn,
     send({ to, message }) {
       const channel = isLarge(message) ? 'proposals' : 'consensus'
       const frame = encode(messageCodec, message)
@@ -309,7 +330,8 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     observer: {
       onExecuted(block) {
         const { height } = block.header
-        pool.onExecuted(height, block.transactions, new Map(block.nextNonces))
+        const passing = passingBlockOf(block.header, core.state, clock)
+        pool.onExecuted(height, block.transactions, new Map(block.nextNonces), passing)
         waiters.onExecuted(
           height,
           block.transactions.filter(({ final }) => final).map(({ id }) => id),
@@ -329,8 +351,13 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
           logger.info({ view, primary }, active ? 'a view is active' : 'leaving a view: its primary made no progress')
           return
         }
+        if (report.type === 'mismatch') {
+          liveness.onMismatch(validators[report.validator]!.key, report.height, clock.monotonic())
+        }
         metrics.onReport(report.type === 'evidence' ? report.kind : report.type)
-        logger.error({ report }, 'a validator contradicts itself or this node')
+        // What is kept is logged once, by the keeper.
+        if (report.type === 'evidence') return evidence.add(report)
+        logger.error({ report }, 'a validator contradicts this node')
       },
       onFatal: fault.report,
     },
@@ -352,13 +379,14 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
   })
   const sync = createSync({
     position: () => core.state,
-    blockHashAt: async (height) => (await ledger.block(height))?.blockHash,
-    certificateFault: edge.certificateFault,
+    blockHashAt: ledger.blockHash,
+    certificateFault: createCertificateCheck((check) => edgeWith(check).certificateFault, verifier.verifyBatch),
     request: transport.request,
     apply: replica.apply,
     blame,
     isStopped: () => core.state.diverged,
     onError: fault.report,
+    report: (progress, message) => logger.info(progress, message),
     now: clock.monotonic,
     after: clock.after,
   })
@@ -371,7 +399,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     markVerified: pool.seen.add,
     validatorIndex: (key) => index.get(key),
     onStatus(peer, validator, status) {
-      liveness.onStatus(peer, validator, status, clock.now())
+      liveness.onStatus(peer, validator, status, clock.monotonic())
       sync.onPeerHeight(peer, status.h, validator !== null && index.has(validator))
     },
     onTransactions: intake.onFrame,
@@ -389,7 +417,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
   })
   const view = createNodeView({
     home,
-    isVoting: voting !== undefined,
+    follows: 'reason' in parts.voting ? parts.voting.reason : undefined,
     core,
     ledger,
     pool,
@@ -400,6 +428,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     intake,
     reads,
     now: clock.now,
+    monotonic: clock.monotonic,
     syncTarget: sync.target,
     fatal: fault.message,
   })
@@ -447,10 +476,12 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
     view: view.api,
     async start() {
       await view.load()
+      await evidence.load()
       replica.start()
       await transport.start()
       heartbeat = setInterval(() => {
         announce(true)
+        view.onBeat()
         intake.resend()
       }, STATUS_INTERVAL_MS)
     },
@@ -460,6 +491,7 @@ function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Runni
       intake.stop()
       await transport.stop()
       await replica.stop()
+      await evidence.settled()
       await reads.stop()
       await verifier.close()
       await voting?.log.close()

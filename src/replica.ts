@@ -26,10 +26,14 @@ export interface ReplicaPorts {
   /** Undefined for a node that never proposes. */
   proposing: Proposing | undefined
   execute(height: number, batch: Uint8Array): Promise<ExecutedBlock>
+  /** Certified blocks the executor takes at once, to work on one behind the other without a pause; 1 unless told. */
+  executingMax?: number
   putCertificates(certificates: Certificate[]): Promise<void>
   send(outgoing: Outgoing): void
   /** True while the pool holds a transaction that could run now. */
   hasWork(): boolean
+  /** The view whose blocks pass over a transaction of the pool, or undefined. */
+  passedOverIn?(): number | undefined
   clock: Clock
   observer: ReplicaObserver
 }
@@ -87,6 +91,15 @@ export function createReplica(ports: ReplicaPorts): Replica {
   /** The active view that `proposing` counts for: a new one has other batches in flight. */
   let proposingView: number | undefined
   let executing: Promise<void> = Promise.resolve()
+  /** The last block was given to the executor, which takes them in order. */
+  let given: Promise<unknown> = Promise.resolve()
+  /** The ends of the last blocks, so many as the executor takes at once. */
+  const ends: Promise<void>[] = []
+  /**
+   * Executed blocks that came with certificates, told together: one write keeps all their certificates, and the executor's own
+   * writes to the same disk wait for fewer of them.
+   */
+  const executed: Event[] = []
 
   function fail(error: unknown): void {
     if (stopped) return
@@ -124,7 +137,13 @@ export function createReplica(ports: ReplicaPorts): Replica {
 
   async function runRound(): Promise<void> {
     const effects: Effects = { save: [], send: [], deliver: [] }
-    collect(effects, { type: 'tick', now: clock.now(), at: clock.monotonic(), hasWork: ports.hasWork() })
+    collect(effects, {
+      type: 'tick',
+      now: clock.now(),
+      at: clock.monotonic(),
+      hasWork: ports.hasWork(),
+      passedOverIn: ports.passedOverIn?.(),
+    })
     const events = inbox.splice(0, ROUND_EVENTS_MAX)
     for (const event of events) collect(effects, event)
     handled += events.length
@@ -204,13 +223,28 @@ export function createReplica(ports: ReplicaPorts): Replica {
   function enqueue(height: number, batch: Uint8Array, certificate?: Certificate): void {
     if (height !== queuedHeight + 1) return
     queuedHeight = height
-    executing = executing.then(async () => {
-      if (stopped || core.state.diverged) return
-      const block = await ports.execute(height, batch)
+    // What votes commit waits for the block before it, as it may be another one by now; what a quorum certified cannot change any more.
+    const room = certificate === undefined ? executing : ends.at(-(ports.executingMax ?? 1))
+    const question = Promise.all([given, room]).then(() => {
+      if (stopped || core.state.diverged) return undefined
+      const answer = ports.execute(height, batch)
+      // Handled below, in its turn.
+      answer.catch(() => {})
+      return { answer }
+    })
+    given = question
+    executing = Promise.all([executing, question]).then(async ([, asked]) => {
+      if (asked === undefined) return
+      const block = await asked.answer
       ports.proposing?.onExecuted(height)
       ports.observer.onExecuted(block)
-      push({ type: 'executed', header: block.header, blockHash: block.blockHash, certificate })
+      const event: Event = { type: 'executed', header: block.header, blockHash: block.blockHash, certificate }
+      if (certificate !== undefined && executed.push(event) < (ports.executingMax ?? 1)) return
+      pushExecuted()
+      if (certificate === undefined) push(event)
     })
+    ends.push(executing)
+    if (ends.length > (ports.executingMax ?? 1)) ends.shift()
     executing.catch(fail)
   }
 
@@ -218,10 +252,19 @@ export function createReplica(ports: ReplicaPorts): Replica {
     for (const { header, certificate, batch } of blocks) {
       if (header.height > queuedHeight) enqueue(header.height, batch, certificate)
       // On its way or done without a certificate: it gets this one once it is there.
-      else executing = executing.then(() => push({ type: 'certificate', certificate }))
+      else
+        executing = executing.then(() => {
+          pushExecuted()
+          push({ type: 'certificate', certificate })
+        })
     }
     await executing
+    pushExecuted()
     await allHandled()
+  }
+
+  function pushExecuted(): void {
+    for (const event of executed.splice(0)) push(event)
   }
 
   /** Resolves when the core has seen every event that is there now. */

@@ -270,6 +270,16 @@ describe('execution', () => {
   })
 })
 
+it('a complaint of the pool’s reaches the core with the next tick', async () => {
+  const world = createWorld()
+  world.replica.start()
+  await world.pass(100)
+  expect(world.sent()).not.toContain('send suspect')
+  world.state.passedOverIn = 0
+  await world.pass(100)
+  expect(world.sent()).toContain('send suspect')
+})
+
 describe('proposing', () => {
   /** One batch for each sequence in `open`; undefined for the others, as for a batch that is still open. */
   const proposingOf = (open: Set<number>, proposer = 0) => {

@@ -10,6 +10,8 @@ import { DecodeError, decode, encode } from '../src/types/schema.ts'
 import { certificateOf, edgeWith, headerAt } from './network-edge/support.ts'
 
 const LENGTH = 150
+/** Whole answers that fit in 32 MiB; what is needed next may be asked of two more peers. */
+const OPEN_MAX = 6
 const { edge } = edgeWith()
 
 const batchAt = (height: number): Batch => ({
@@ -105,11 +107,14 @@ interface Peer {
   answer: Answer
 }
 
-function world(peers: Record<string, Peer>, start = 0) {
+/** `executing` is how long the replica takes for each call of apply. */
+function world(peers: Record<string, Peer>, start = 0, executing: () => Promise<unknown> = async () => {}) {
   const position = { h: start, lastExec: start }
   const requests: { peer: string; at: number; from: number; limit: number }[] = []
   const blamed: { peer: string; reason: string }[] = []
   const state = { stopped: false, open: 0, openMost: 0, timers: 0 }
+  const reports: unknown[][] = []
+  let applied: Promise<unknown> = Promise.resolve()
 
   async function request(peer: string, payload: Uint8Array, { timeoutMs }: { timeoutMs: number; maxBytes: number }) {
     const asked = decode(blockRequestCodec, payload)
@@ -135,6 +140,9 @@ function world(peers: Record<string, Peer>, start = 0) {
     certificateFault: edge.certificateFault,
     request,
     async apply(blocks) {
+      const before = applied
+      applied = before.then(executing)
+      await applied
       for (const block of blocks) {
         // Only the chain's very bytes, each height once and in order.
         const { height } = block.header
@@ -145,6 +153,7 @@ function world(peers: Record<string, Peer>, start = 0) {
     },
     blame: (peer, reason) => blamed.push({ peer, reason }),
     isStopped: () => state.stopped,
+    report: (progress, message) => reports.push([message, progress]),
     onError(error) {
       throw error
     },
@@ -167,6 +176,7 @@ function world(peers: Record<string, Peer>, start = 0) {
     position,
     requests,
     blamed,
+    reports,
     state,
     /** Each peer says its height once a second. */
     async run(seconds: number, isDone = () => false) {
@@ -233,12 +243,13 @@ describe('a node that is behind', () => {
     }
   })
 
-  it('has one request under way at a time, whatever is announced meanwhile', async () => {
+  it('asks several peers at once, each range once', async () => {
     const peers = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`peer ${index}`, honestPeer]))
-    const { run, state, requests } = world(peers)
+    const { run, state, requests, position } = world(peers)
     await run(3)
-    expect(state.openMost).toBe(1)
-    expect(requests).toHaveLength(3)
+    expect(requests.map(({ from }) => from)).toEqual([1, 65, 129])
+    expect(new Set(requests.map(({ peer }) => peer)).size).toBe(3)
+    expect([state.openMost, position.h]).toEqual([3, LENGTH])
   })
 
   it('forgets a peer that is gone', async () => {
@@ -254,6 +265,86 @@ describe('a node that is behind', () => {
     state.stopped = true
     await run(3)
     expect([position.h, requests.length]).toEqual([0, 0])
+  })
+})
+
+describe('several peers', () => {
+  it('share the work: a late range is asked of another peer and waits no longer than a second', async () => {
+    const { run, position, requests, blamed, isDone } = world({
+      silent: { claims: LENGTH, answer: never },
+      a: honestPeer,
+    })
+    await run(2)
+    expect([position.h, isDone()]).toEqual([LENGTH, true])
+    const first = requests.filter(({ from }) => from === 1)
+    expect(first.map(({ peer }) => peer)).toEqual(['silent', 'a'])
+    expect(first[1]!.at - first[0]!.at).toBe(1_000)
+    expect(blamed).toEqual([])
+  })
+
+  it('lose no range to a slow one: its late answer counts where nobody else has one', async () => {
+    const slow: Answer = async (request) => {
+      await new Promise((resolve) => setTimeout(resolve, 3_000))
+      return honest(request)
+    }
+    const { run, position } = world({ slow: { claims: LENGTH, answer: slow } })
+    await run(10)
+    expect(position.h).toBe(LENGTH)
+  })
+
+  it('are not waited for together: a range that fails is asked elsewhere while the others stay', async () => {
+    const { run, requests, position } = world({
+      liar: { claims: LENGTH + 1, answer: lies['a broken link']! },
+      a: honestPeer,
+      b: honestPeer,
+    })
+    await run(2)
+    expect(position.h).toBe(LENGTH)
+    const counts = [1, 65, 129].map((height) => requests.filter(({ from }) => from === height).length)
+    expect(counts).toEqual([2, 1, 1])
+  })
+
+  it('never give more than fits: whole answers count while they are under way', async () => {
+    const { run, state } = world(
+      Object.fromEntries(
+        Array.from({ length: 20 }, (_, index) => [`peer ${index}`, { claims: 10_000, answer: never }]),
+      ),
+    )
+    await run(4)
+    expect(state.openMost).toBe(OPEN_MAX)
+  })
+
+  it('are asked only so many blocks ahead of what is executed', async () => {
+    const { run, requests, position } = world(
+      { a: { claims: 100_000, answer: honest } },
+      0,
+      () => new Promise(() => {}),
+    )
+    await run(5)
+    expect(position.h).toBe(0)
+    expect(Math.max(...requests.map(({ from }) => from))).toBeLessThanOrEqual(10 * FETCH_BLOCKS_MAX)
+  })
+
+  it('are asked once more for the tip when executing took long, beyond what they claimed', async () => {
+    const wait = () => new Promise<void>((resolve) => setTimeout(resolve, 200))
+    const { sync, position, requests } = world({ a: honestPeer }, 0, wait)
+    sync.onPeerHeight('a', 64)
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(position.h).toBe(LENGTH)
+    expect(requests.map(({ from }) => from)).toEqual([1, 65, 129, 151])
+    expect(sync.target()).toBeUndefined()
+  })
+
+  it('are told of: a line at the start and one at the end', async () => {
+    const { run, reports } = world({ a: honestPeer })
+    await run(2)
+    expect(reports).toEqual([
+      ['catching up: fetching blocks from peers', { from: 0, height: 0, to: LENGTH, blocksPerSecond: 0 }],
+      ['caught up', { from: 0, height: LENGTH, to: LENGTH, blocksPerSecond: expect.any(Number) }],
+    ])
+    const near = world({ a: honestPeer }, LENGTH - 20)
+    await near.run(2)
+    expect([near.position.h, near.reports]).toEqual([LENGTH, []])
   })
 })
 
@@ -331,7 +422,7 @@ describe('a lying peer', () => {
         await run(60, isDone)
         expect(position.h).toBe(LENGTH)
         expect(blamed.some(({ peer }) => peer === 'honest')).toBe(false)
-        expect(state.openMost).toBeLessThanOrEqual(1)
+        expect(state.openMost).toBeLessThanOrEqual(OPEN_MAX)
       }),
       { numRuns: 15 },
     )

@@ -1,6 +1,7 @@
 // What the HTTP API needs of a node. node.ts provides it; tests provide one over a small ledger.
 import type { Certificate, Header, Receipt } from '../types/block.ts'
 import type { Genesis, Validator } from '../types/epoch.ts'
+import type { Evidence } from '../types/evidence.ts'
 
 /** A refused transaction: `code` is one of those INTERFACES and docs/errors.md list for submitting. */
 export interface SubmitRefusal {
@@ -60,17 +61,24 @@ export interface StatePath {
   other?: { path: string; valueHash: string }
 }
 
+export type PeerState = 'ok' | 'lagging' | 'missing' | 'diverged'
+
 export interface PeerView {
   id: string
   /** Validator name, null for an observer. */
   validator: string | null
   addresses: string[]
   connected: boolean
+  state: PeerState
+  /** RFC 3339: when it was last heard of while it is missing, since when it is behind or diverged; null while it is well. */
+  suspectedSince: string | null
   /** RFC 3339. */
   lastHeard: string | null
   height: number | null
   certifiedHeight: number | null
   view: number | null
+  /** Whether it takes part in its view, or has left one and waits for the next. */
+  phase: 'active' | 'view-change' | null
   /** Blocks behind this node's certified height, 0 when level or ahead. */
   lag: number | null
 }
@@ -89,6 +97,9 @@ export interface StatusView {
   view: number
   primary: string
   phase: string
+  /** Whether this node votes, and why not. */
+  voting: boolean
+  reason: string | null
   syncing: { from: number; to: number } | null
   peers: number
   mempool: { count: number; bytes: number }
@@ -103,10 +114,17 @@ export type ReadyView =
       message: string
       /** Names of validators this node does not hear from. */
       missing: string[]
+      /** Names of validators that signed another block than the certified one. */
+      diverged: string[]
       phase: string
       view: number
       height: number
     }
+
+/** One kept proof that a validator is faulty; `validator` is its name. */
+export interface EvidenceView extends Omit<Evidence, 'validator'> {
+  validator: string
+}
 
 export interface ApiNode {
   readonly genesis: Genesis
@@ -117,6 +135,7 @@ export interface ApiNode {
   peers(): PeerView[]
   /** The set that certifies `height`, undefined above the certified height + 1. */
   validators(height?: number): { epoch: number; validators: Validator[]; quorum: number } | undefined
+  evidence(): Promise<EvidenceView[]>
   /** Checks, verifies and admits a transaction in wire form, and passes it on. Idempotent. */
   submit(wire: Uint8Array, client: string): Promise<SubmitResult>
   /** Resolves true when the transaction reached that point (also as skipped for good), false at the timeout. */

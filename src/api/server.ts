@@ -16,6 +16,7 @@ import { accountRoutes } from './routes/accounts.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { contractRoutes } from './routes/contracts.ts'
 import { eventRoutes } from './routes/events.ts'
+import { evidenceRoutes } from './routes/evidence.ts'
 import { healthRoutes } from './routes/health.ts'
 import { networkRoutes } from './routes/network.ts'
 import { type Page, pageRoutes } from './routes/pages.ts'
@@ -56,6 +57,7 @@ const ROUTES = [
   accountRoutes,
   contractRoutes,
   stateRoutes,
+  evidenceRoutes,
   eventRoutes,
 ]
 

@@ -7,12 +7,14 @@ import { blockCommand, blocksCommand } from './blocks.ts'
 import { addGlobalOptions, type Run } from './command.ts'
 import { contractCommands } from './contract.ts'
 import { devnetCommand } from './devnet.ts'
+import { doctorCommand } from './doctor.ts'
 import { describeError, describeStack, EXIT_OK, EXIT_USAGE, exitCodeOf } from './error.ts'
 import { genesisCommands } from './genesis.ts'
 import { initCommand } from './init.ts'
 import type { Io } from './io.ts'
 import { keysCommands } from './keys.ts'
 import { peersCommand } from './peers.ts'
+import { simulateCommand } from './simulate.ts'
 import { startCommand } from './start.ts'
 import { stateCommands } from './state.ts'
 import { statusCommand } from './status.ts'
@@ -50,7 +52,13 @@ function createProgram(run: Run): Command {
     .enablePositionalOptions()
   addGlobalOptions(program)
   program.commandsGroup('Networks and nodes:')
-  for (const command of [devnetCommand(run), initCommand(run), genesisCommands(run), startCommand(run)])
+  for (const command of [
+    devnetCommand(run),
+    initCommand(run),
+    genesisCommands(run),
+    startCommand(run),
+    simulateCommand(run),
+  ])
     program.addCommand(command)
   program.commandsGroup('Keys, transactions and contracts:')
   for (const command of [keysCommands(run), txCommands(run), contractCommands(run)]) program.addCommand(command)
@@ -65,7 +73,8 @@ function createProgram(run: Run): Command {
     program.addCommand(command)
   }
   program.commandsGroup('Looking at nodes:')
-  for (const command of [statusCommand(run), peersCommand(run), validatorsCommand(run)]) program.addCommand(command)
+  for (const command of [doctorCommand(run), statusCommand(run), peersCommand(run), validatorsCommand(run)])
+    program.addCommand(command)
   prepare(program, run.io)
   return program
 }

@@ -1,6 +1,6 @@
 // `quorate status`: where one node is.
 import { define, type Run } from './command.ts'
-import { fields } from './table.ts'
+import { cell, fields } from './table.ts'
 
 export function statusCommand(run: Run) {
   return define(run, 'status', 'show where a node is: height, view, primary, peers', {
@@ -23,6 +23,7 @@ export function statusCommand(run: Run) {
           ['epoch, view', `${status.epoch}, ${status.view}`],
           ['primary', status.primary],
           ['phase', status.phase],
+          ['votes', status.voting === true ? 'yes' : `no: ${cell(status.reason)}`],
           ['syncing', syncing === null ? 'no' : `from ${syncing.from} to ${syncing.to}`],
           ['peers', status.peers],
           ['mempool', `${mempool.count} transactions, ${mempool.bytes} bytes`],

@@ -1,9 +1,10 @@
 // COMMIT: q of them for one (view, sequence, digest), in any view, decide the sequence; decided sequences are executed in order.
 import type { Signed } from '../types/message.ts'
 import { askForBodies } from './body.ts'
-import { reportConflict } from './evidence.ts'
+import { accuse, accuseForgottenCommit } from './evidence.ts'
 import { assertInvariant } from './invariants.ts'
 import { addVote, type Context, inWindow, keepsView, slotAt, votesFor } from './state.ts'
+import { suspectPrimary } from './suspect.ts'
 import { onProgress } from './timers.ts'
 
 export function onCommit(context: Context, vote: Signed<'commit'>): void {
@@ -12,7 +13,11 @@ export function onCommit(context: Context, vote: Signed<'commit'>): void {
   if (!inWindow(state, seq) || !keepsView(state, 'commit', vote.signer, view)) return
   const slot = slotAt(state, seq)
   const earlier = addVote(slot.commits, view, vote)
-  if (earlier !== undefined && earlier.body.digest !== digest) reportConflict(context, 'commit', earlier, vote)
+  if (earlier === undefined) accuseForgottenCommit(context, vote)
+  else if (earlier.body.digest !== digest) {
+    accuse(context, { kind: 'commit', first: earlier, second: vote })
+    suspectPrimary(context, vote)
+  }
   if (votesFor(slot.commits, view, digest).length < state.quorum) return
   assertInvariant(
     slot.committed === undefined || slot.committed.digest === digest,

@@ -1,6 +1,7 @@
 // What goes into the core and what comes out of it. Events are verified before they get here: signatures by the validator they
 // count for, digests by their batch, batches by their stateless rules.
 import type { Batch, Certificate, Header } from '../types/block.ts'
+import type { Accusation } from '../types/evidence.ts'
 import type { Message, NewView, Proposal, Signed, Status, ViewChange } from '../types/message.ts'
 import type { LogRecord } from './record.ts'
 
@@ -16,8 +17,11 @@ export type Vote = Signed<'prepare'> | Signed<'commit'> | Signed<'exec'> | Signe
 export type Event =
   /** The first event, once: after it, what the log and the ledger hold counts again. */
   | { type: 'start' }
-  /** `now` is wall-clock time, `at` a clock that never jumps, both in ms; `hasWork` says that the pool could fill a batch. */
-  | { type: 'tick'; now: number; at: number; hasWork: boolean }
+  /**
+   * `now` is wall-clock time, `at` a clock that never jumps, both in ms; `hasWork` says that the pool could fill a batch; `passedOverIn`
+   * is the view whose blocks passed over a transaction that everyone was sent, where there is one (docs/protocol.md, rule 32).
+   */
+  | { type: 'tick'; now: number; at: number; hasWork: boolean; passedOverIn?: number | undefined }
   | { type: 'proposal'; proposal: Proposal; batch: Batch }
   | { type: 'vote'; vote: Vote }
   | { type: 'view-change'; change: ViewChange }
@@ -40,8 +44,6 @@ export interface Outgoing {
   message: Message
 }
 
-export type EvidenceKind = 'proposal' | 'prepare' | 'commit' | 'exec' | 'view-change' | 'new-view'
-
 export type Delivery =
   /** Ordered: execute it next. Sequences come without gaps. */
   | { type: 'execute'; seq: number; body: Body }
@@ -49,7 +51,7 @@ export type Delivery =
   /** This replica left its view for `view`, or `view` became active. */
   | { type: 'view'; view: number; active: boolean }
   /** Two messages signed by one validator that no correct validator signs both of, or one that none signs at all. */
-  | { type: 'evidence'; validator: number; kind: EvidenceKind; first: Signed<never>; second: Signed<never> }
+  | ({ type: 'evidence'; validator: number } & Accusation)
   /** Another validator executed this height to a different block. */
   | { type: 'mismatch'; height: number; validator: number; theirs: string; ours: string }
   /** A quorum vouches for another block than ours: this node's execution is wrong, it no longer votes or executes. */

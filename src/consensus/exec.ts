@@ -3,7 +3,7 @@
 import type { Certificate, Header } from '../types/block.ts'
 import type { Signed } from '../types/message.ts'
 import { deliverCommitted } from './commit.ts'
-import { reportConflict } from './evidence.ts'
+import { accuse } from './evidence.ts'
 import { signExec } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
 import { acceptReproposals, voteOnReproposals } from './new-view.ts'
@@ -42,7 +42,7 @@ export function onExec(context: Context, vote: Signed<'exec'>): void {
   if (earlier === undefined) {
     slot.execs.set(vote.signer, vote)
     compare(context, slot, vote)
-  } else if (earlier.body.blockHash !== blockHash) reportConflict(context, 'exec', earlier, vote)
+  } else if (earlier.body.blockHash !== blockHash) accuse(context, { kind: 'exec', first: earlier, second: vote })
   maybeCertified(context, slot)
 }
 

@@ -6,7 +6,7 @@
 import type { Body, BodyType, Prepared, Signed } from '../types/message.ts'
 import { signedBytes } from '../types/message.ts'
 import { assertInvariant } from './invariants.ts'
-import { type Context, domainOf, inWindow, ownerOf, slotAt } from './state.ts'
+import { addVote, type Context, domainOf, inWindow, ownerOf, slotAt } from './state.ts'
 
 function sign<T extends BodyType>(context: Context, type: T, body: Body<T>): Signed<T> {
   const signer = context.state.self
@@ -44,6 +44,8 @@ export function signCommit(context: Context, seq: number, prepared: Prepared): S
     { type: 'prepared', ...ownerOf(state), prepared },
     { type: 'commit', ...ownerOf(state), vote },
   )
+  // It counts from here on: asked for again within this step, the gate gives this one.
+  addVote(slotAt(state, seq).commits, state.view, vote)
   return vote
 }
 

@@ -1,21 +1,18 @@
 // NEW-VIEW: the new primary shows q VIEW-CHANGEs; what they oblige everyone to propose again is recomputed by everyone (PBFT, 4.4).
-import { sha256 } from '../crypto/hash.ts'
+
+import { isContradiction } from '../crypto/contradiction.ts'
+import { hashOfViewChanges, isValidNewView } from '../crypto/view-change-rules.ts'
 import { ZERO_HASH } from '../types/block.ts'
-import { toHex } from '../types/hex.ts'
-import { type NewView, type ViewChange, viewChangeCodec } from '../types/message.ts'
-import { encode, list } from '../types/schema.ts'
+import type { NewView, ViewChange } from '../types/message.ts'
 import { askForBodies, NULL_BODY } from './body.ts'
-import { reportConflict } from './evidence.ts'
+import { accuse } from './evidence.ts'
 import { signNewView } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
 import { maybePrepared, vote } from './prepare.ts'
 import { primaryOf } from './proposer.ts'
 import { type Context, inWindow, ownerOf, type Reproposals, type Slot, type State, slotAt } from './state.ts'
 import { suspect } from './suspect.ts'
-import { isValidViewChange, moveToView, viewChangesFor } from './view-change.ts'
-
-const viewChangesCodec = list(viewChangeCodec, 100)
-const hashOf = (viewChanges: ViewChange[]): string => toHex(sha256(encode(viewChangesCodec, viewChanges)))
+import { moveToView, viewChangesFor } from './view-change.ts'
 
 /** The primary of the view this replica has entered sends NEW-VIEW once q VIEW-CHANGEs are here. */
 export function maybeSendNewView(context: Context): void {
@@ -23,7 +20,7 @@ export function maybeSendNewView(context: Context): void {
   if (state.active || !state.voting || primaryOf(state.epoch, state.view) !== state.self) return
   const viewChanges = viewChangesFor(state, state.view).slice(0, state.quorum)
   if (viewChanges.length < state.quorum) return
-  const newView: NewView = { vote: signNewView(context, hashOf(viewChanges)), viewChanges }
+  const newView: NewView = { vote: signNewView(context, hashOfViewChanges(viewChanges)), viewChanges }
   effects.send.push({ to: 'all', message: { type: 'new-view', newView } })
   activate(context, newView)
 }
@@ -34,16 +31,9 @@ export function onNewView(context: Context, newView: NewView): void {
   if (view < state.view || (view === state.view && state.active)) return
   if (newView.vote.signer !== primaryOf(state.epoch, view)) return
   if (isValidNewView(state, newView)) return activate(context, newView)
-  if (view !== state.view) return
-  reportConflict(context, 'new-view', newView.vote, newView.vote)
+  if (view !== state.view || !isContradiction({ kind: 'new-view', first: newView, second: null }, state)) return
+  accuse(context, { kind: 'new-view', first: newView, second: null })
   suspect(context, 'proof')
-}
-
-function isValidNewView(state: State, { vote: { body }, viewChanges }: NewView): boolean {
-  const signers = new Set(viewChanges.map((change) => change.vote.signer))
-  if (viewChanges.length !== state.quorum || signers.size !== state.quorum) return false
-  if (hashOf(viewChanges) !== body.viewChangesHash) return false
-  return viewChanges.every((change) => change.vote.body.newView === body.view && isValidViewChange(state, change))
 }
 
 /** Only a valid NEW-VIEW activates a view. It is durable before this replica's first vote in it. */

@@ -1,8 +1,9 @@
 // PREPARE: q of them over identical bytes make a prepared certificate (PBFT, section 4.2).
 import type { Prepared, Signed } from '../types/message.ts'
-import { reportConflict } from './evidence.ts'
+import { accuse } from './evidence.ts'
 import { signCommit, signPrepare } from './gate.ts'
 import { addVote, type Context, inWindow, keepsView, type Slot, slotAt, votesFor } from './state.ts'
+import { suspectPrimary } from './suspect.ts'
 
 /** Signs this replica's PREPARE for what the slot has accepted and counts it. The caller sends it. */
 export function vote(context: Context, slot: Slot, digest: string, isOwnProposal = false): Signed<'prepare'> {
@@ -17,7 +18,10 @@ export function onPrepare(context: Context, prepare: Signed<'prepare'>): void {
   if (!inWindow(state, seq) || !keepsView(state, 'prepare', prepare.signer, view)) return
   const slot = slotAt(state, seq)
   const earlier = addVote(slot.prepares, view, prepare)
-  if (earlier !== undefined && earlier.body.digest !== digest) reportConflict(context, 'prepare', earlier, prepare)
+  if (earlier !== undefined && earlier.body.digest !== digest) {
+    accuse(context, { kind: 'prepare', first: earlier, second: prepare })
+    suspectPrimary(context, prepare)
+  }
   // A vote seen before may still complete a quorum: the proposal it waited for can arrive after it.
   maybePrepared(context, slot)
 }

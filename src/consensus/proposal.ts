@@ -2,7 +2,7 @@
 import type { Batch } from '../types/block.ts'
 import type { Proposal } from '../types/message.ts'
 import type { Body } from './event.ts'
-import { reportConflict } from './evidence.ts'
+import { accuse } from './evidence.ts'
 import { signPrePrepare } from './gate.ts'
 import { vote } from './prepare.ts'
 import { proposerOf } from './proposer.ts'
@@ -54,7 +54,7 @@ export function onProposal(context: Context, proposal: Proposal, batch: Batch): 
   const earlier = slot.accepted.get(view)
   if (earlier !== undefined) {
     if (earlier.digest === digest || earlier.proposal === undefined) return
-    reportConflict(context, 'proposal', earlier.proposal.prePrepare, proposal.prePrepare)
+    accuse(context, { kind: 'proposal', first: earlier.proposal.prePrepare, second: proposal.prePrepare })
     suspect(context, 'proof')
     return
   }

@@ -24,8 +24,8 @@ export interface Slot {
   certificate: Certificate | undefined
 }
 
-/** Why this replica wants to leave its view. Only `progress` can pass again. */
-export type SuspicionCause = 'progress' | 'new-view' | 'proof'
+/** Why this replica wants to leave its view. `progress` and `complaint` can pass again. */
+export type SuspicionCause = 'progress' | 'complaint' | 'new-view' | 'proof'
 
 /** cert_h: the certified header that opens the window; undefined at height 0, which needs none. */
 export interface Certified {

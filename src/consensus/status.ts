@@ -47,11 +47,10 @@ function missingVotes(state: State, status: Status): Message[] {
     if (slot.seq <= status.h) continue
     const exec = ownVote(state, slot.execs)
     if (exec !== undefined) messages.push({ type: 'exec', vote: exec })
-    if (slot.seq <= status.lastExec) continue
     const accepted = slot.accepted.get(state.view)
-    if (accepted?.proposal !== undefined && batches++ < BATCHES_RESENT_MAX) {
-      messages.push({ type: 'proposal', ...accepted.proposal })
-    }
+    const lacksBatch = slot.seq > status.lastExec && accepted?.proposal !== undefined
+    if (lacksBatch && batches++ < BATCHES_RESENT_MAX) messages.push({ type: 'proposal', ...accepted.proposal! })
+    // Also of what it has executed: one that decided on COMMITs alone owes its own COMMIT, and needs the PREPAREs to sign it.
     messages.push(...slotVotes(state, slot))
   }
   return messages

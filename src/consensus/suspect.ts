@@ -1,6 +1,7 @@
 // SUSPECT: "I want to leave this view". One impatient replica moves nobody: it takes f+1 of them, so a correct one among them.
 import type { Signed } from '../types/message.ts'
 import { signSuspect } from './gate.ts'
+import { primaryOf } from './proposer.ts'
 import type { Context, State, SuspicionCause } from './state.ts'
 import { enterView } from './view-change.ts'
 
@@ -8,17 +9,24 @@ import { enterView } from './view-change.ts'
 const LAPSES_AFTER_MS = 3_000
 const SEND_EVERY_MS = 1_000
 
+const LASTING: Record<SuspicionCause, number> = { progress: 0, complaint: 1, 'new-view': 2, proof: 2 }
+
 /** This replica wants to leave its view, and says so until the cause is gone. */
 export function suspect(context: Context, cause: SuspicionCause): void {
   const { state } = context
   if (!state.voting) return
   if (state.suspicion?.view === state.view) {
-    // What is proven does not pass with the next commit.
-    if (cause !== 'progress') state.suspicion.cause = cause
+    // What is proven does not pass with the next commit, nor what is passed over with the next block.
+    if (LASTING[cause] > LASTING[state.suspicion.cause]) state.suspicion.cause = cause
     return
   }
   state.suspicion = { view: state.view, cause, sentAt: state.at }
   send(context)
+}
+
+/** The cause is gone: the suspicion with it, unless it has another. */
+export function endSuspicion(state: State, cause: 'progress' | 'complaint'): void {
+  if (state.suspicion?.cause === cause) state.suspicion = undefined
 }
 
 export function suspectAgain(context: Context): void {
@@ -58,4 +66,10 @@ function suspectedViews(state: State): number[] {
     views.set(signer, Math.max(views.get(signer) ?? 0, change.vote.body.newView - 1))
   }
   return [...views.values()].sort((a, b) => b - a)
+}
+
+/** A proven contradiction is a cause to leave a view when it is its primary's. */
+export function suspectPrimary(context: Context, { signer, body }: Signed<'prepare'> | Signed<'commit'>): void {
+  const { state } = context
+  if (body.view === state.view && signer === primaryOf(state.epoch, state.view)) suspect(context, 'proof')
 }

@@ -1,16 +1,19 @@
 // Timers, as events: the driver ticks, the core decides what has taken too long (docs/protocol.md, "Timers").
 import { askForBodies } from './body.ts'
+import type { Event } from './event.ts'
 import type { Context, State } from './state.ts'
-import { suspect, suspectAgain } from './suspect.ts'
+import { endSuspicion, suspect, suspectAgain } from './suspect.ts'
 
-export function onTick(context: Context, tick: { now: number; at: number; hasWork: boolean }): void {
+export function onTick(context: Context, tick: Omit<Extract<Event, { type: 'tick' }>, 'type'>): void {
   const { state } = context
   state.now = tick.now
   state.at = tick.at
   askForBodies(context)
   if (!state.voting) return
-  if (state.active) watchProgress(context, tick.hasWork)
-  else watchNewView(context)
+  if (state.active) {
+    watchProgress(context, tick.hasWork)
+    watchComplaint(context, tick.passedOverIn)
+  } else watchNewView(context)
   suspectAgain(context)
 }
 
@@ -19,11 +22,17 @@ function watchProgress(context: Context, hasWork: boolean): void {
   const { state } = context
   if (!isWorkOpen(state, hasWork)) {
     state.progressDeadline = undefined
-    if (state.suspicion?.cause === 'progress') state.suspicion = undefined
+    endSuspicion(state, 'progress')
     return
   }
   state.progressDeadline ??= state.at + state.timeoutMs
   if (state.at >= state.progressDeadline) suspect(context, 'progress')
+}
+
+/** A primary that orders others' transactions and never this one makes progress: only who waits in vain notices. */
+function watchComplaint(context: Context, passedOverIn: number | undefined): void {
+  if (passedOverIn === context.state.view) suspect(context, 'complaint')
+  else endSuspicion(context.state, 'complaint')
 }
 
 /**
@@ -49,7 +58,7 @@ function watchNewView(context: Context): void {
 /** The lowest open sequence committed. */
 export function onProgress(state: State): void {
   state.progressDeadline = undefined
-  if (state.suspicion?.cause === 'progress') state.suspicion = undefined
+  endSuspicion(state, 'progress')
 }
 
 /** A view failed: the next one gets twice the time, up to the cap. */

@@ -1,26 +1,16 @@
 // VIEW-CHANGE: leaving a view with proof of all that may have been decided in it (PBFT, section 4.4).
-import { sha256 } from '../crypto/hash.ts'
-import { certificateCodec, headerCodec } from '../types/block.ts'
-import { toHex } from '../types/hex.ts'
-import { preparedCodec, type ViewChange } from '../types/message.ts'
-import { encode, list, optional, struct } from '../types/schema.ts'
-import { reportConflict } from './evidence.ts'
+
+import { saysSame } from '../crypto/contradiction.ts'
+import { evidenceHashes, isValidViewChange } from '../crypto/view-change-rules.ts'
+import type { ViewChange } from '../types/message.ts'
+import { accuse, accuseForgetfulChange } from './evidence.ts'
 import { signViewChange } from './gate.ts'
 import { maybeSendNewView } from './new-view.ts'
 import { type Context, ownerOf, type Slot, type State, slotsInOrder } from './state.ts'
 import { maybeLeaveView } from './suspect.ts'
 import { lengthenTimeout } from './timers.ts'
 
-const certifiedCodec = struct('', { header: optional(headerCodec), certificate: optional(certificateCodec) })
-const preparedListCodec = list(preparedCodec, 1024)
-
-/** H(cert_h) and H(P): what the signature of a VIEW-CHANGE covers of its contents. */
-export function evidenceHashes({ header, certificate, prepared }: Omit<ViewChange, 'vote'>) {
-  return {
-    certificateHash: toHex(sha256(encode(certifiedCodec, { header, certificate }))),
-    preparedHash: toHex(sha256(encode(preparedListCodec, prepared))),
-  }
-}
+export { evidenceHashes } from '../crypto/view-change-rules.ts'
 
 /** Leaves the current view: no PREPARE or COMMIT in older views from here on. */
 export function enterView(context: Context, view: number): void {
@@ -72,11 +62,11 @@ export function onViewChange(context: Context, change: ViewChange): void {
   if (!isValidViewChange(state, change)) return
   const earlier = state.viewChanges.get(signer)
   if (earlier !== undefined && earlier.vote.body.newView >= body.newView) {
-    const isSame = evidenceEqual(earlier, change)
-    if (earlier.vote.body.newView === body.newView && !isSame)
-      reportConflict(context, 'view-change', earlier.vote, change.vote)
+    if (earlier.vote.body.newView === body.newView && !saysSame(earlier.vote, change.vote))
+      accuse(context, { kind: 'view-change', first: earlier.vote, second: change.vote })
     return
   }
+  accuseForgetfulChange(context, change)
   state.viewChanges.set(signer, change)
   maybeLeaveView(context)
   if (state.active) return
@@ -86,32 +76,8 @@ export function onViewChange(context: Context, change: ViewChange): void {
   maybeSendNewView(context)
 }
 
-function evidenceEqual(a: ViewChange, b: ViewChange): boolean {
-  const { certificateHash, preparedHash, h } = a.vote.body
-  return (
-    certificateHash === b.vote.body.certificateHash && preparedHash === b.vote.body.preparedHash && h === b.vote.body.h
-  )
-}
-
 /** The VIEW-CHANGEs to a view, in signer order. */
 export function viewChangesFor(state: State, view: number): ViewChange[] {
   const changes = [...state.viewChanges.values()].filter((change) => change.vote.body.newView === view)
   return changes.sort((a, b) => a.vote.signer - b.vote.signer)
-}
-
-/** Its contents are what was signed, and what a correct replica could have. Every signature in it was verified before. */
-export function isValidViewChange(state: State, change: ViewChange): boolean {
-  const { h, newView, certificateHash, preparedHash } = change.vote.body
-  const hashes = evidenceHashes(change)
-  if (hashes.certificateHash !== certificateHash || hashes.preparedHash !== preparedHash) return false
-  if ((change.header?.height ?? 0) !== h || (change.certificate?.height ?? 0) !== h || h < state.epoch.start)
-    return false
-  const last = h + state.epoch.parameters.windowBlocks
-  let previous = h
-  for (const { seq, view, signatures } of change.prepared) {
-    if (seq <= previous || seq > last || (state.epochEnd > 0 && seq > state.epochEnd) || view >= newView) return false
-    if (new Set(signatures.map(({ signer }) => signer)).size < state.quorum) return false
-    previous = seq
-  }
-  return newView > 0
 }

@@ -1,6 +1,7 @@
 // Every key of the ledger's store, in one place; docs/data.md describes the same layout byte for byte.
 //
 // A key's first byte is its kind. Heights are 8 bytes and indices 4, both big-endian, so that order by bytes is order by number.
+import type { Evidence } from '../types/evidence.ts'
 import { fromHex } from '../types/hex.ts'
 
 export const FORMAT_VERSION = 1
@@ -23,6 +24,7 @@ export const kinds = {
   state: 's',
   undo: 'u',
   undone: 'v',
+  evidence: 'y',
 } as const
 export type Kind = keyof typeof kinds
 
@@ -84,6 +86,13 @@ export function listingPrefix({ sender, contract }: Listing): Buffer | undefined
 }
 export const listingKey = (prefix: Buffer, height: number, index: number): Buffer =>
   Buffer.concat([prefix, placeBytes(height, index)])
+
+/** One entry for each thing a validator did wrong: a second proof of the same says nothing new. */
+export function evidenceKey({ epoch, validator, kind, view, height }: Evidence): Buffer {
+  const name = Buffer.from(kind, 'latin1')
+  const place = [heightBytes(epoch), heightBytes(validator), heightBytes(view), heightBytes(height)]
+  return Buffer.concat([letter('evidence'), ...place, name])
+}
 
 /** State keys are `contract NUL key`, as UTF-8. */
 export const stateKey = (key: string): Buffer => Buffer.from(kinds.state + key, 'utf8')

@@ -5,12 +5,22 @@
 import { blockHash as hashOfHeader } from '../crypto/digest.ts'
 import { STATE_HISTORY_BLOCKS } from '../limits.ts'
 import { type Certificate, certificateCodec, ZERO_HASH } from '../types/block.ts'
-import { encode } from '../types/schema.ts'
+import { type Evidence, evidenceCodec } from '../types/evidence.ts'
+import { decode, encode } from '../types/schema.ts'
 import { type BlockToCommit, blockOperations, createBlockReader, type Head, readHead } from './blocks.ts'
 import { checkStore, type Fault } from './check.ts'
 import { claim } from './format.ts'
 import { createStateView, type StateView, stateOperations } from './history.ts'
-import { certifiedKey, heightBytes, heightKey, kindRange, readHeight, readStateKey, stateKey } from './keys.ts'
+import {
+  certifiedKey,
+  evidenceKey,
+  heightBytes,
+  heightKey,
+  kindRange,
+  readHeight,
+  readStateKey,
+  stateKey,
+} from './keys.ts'
 import { type Operation, openStore, type Store } from './store.ts'
 import { createStateTree, type StateTree, type TreeChange, type Writes } from './tree.ts'
 
@@ -110,6 +120,21 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
       const written = certifying.then(() => writeCertificates(certificates))
       certifying = written.catch(() => undefined)
       return written
+    },
+    /** Keeps what proves a validator faulty. The caller bounds how much. */
+    putEvidence: (evidence: Evidence): Promise<void> =>
+      store.write([{ type: 'put', key: evidenceKey(evidence), value: encode(evidenceCodec, evidence) }]),
+    /** All evidence kept, by epoch and validator. */
+    async evidence(): Promise<Evidence[]> {
+      const entries: Evidence[] = []
+      const cursor = store.cursor(kindRange('evidence'))
+      try {
+        for (let entry = await cursor.next(); entry !== undefined; entry = await cursor.next())
+          entries.push(decode(evidenceCodec, entry[1]))
+      } finally {
+        await cursor.close()
+      }
+      return entries
     },
     /** The highest height up to which every block is certified; genesis needs no certificate. */
     certifiedHeight,

@@ -9,6 +9,8 @@ export interface Entry {
   readonly wireHash: string
   readonly transaction: Transaction
   readonly source: string
+  /** When it was admitted, in ms on the admitter's clock. */
+  readonly at: number
 }
 
 export interface Lane {

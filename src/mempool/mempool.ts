@@ -15,6 +15,7 @@ import {
 import { DecodeError } from '../types/schema.ts'
 import { decodeTransaction, type Transaction } from '../types/transaction.ts'
 import { compact } from './compact.ts'
+import { type Complaints, createComplaints, type PassingBlock, type Taken } from './complaint.ts'
 import { findVictim } from './evict.ts'
 import { isExpired } from './expiry.ts'
 import type { Entry } from './lane.ts'
@@ -25,6 +26,7 @@ import { createSeen, type Seen } from './seen.ts'
 import { hasExecutable, type InFlight, type SelectLimits, selectFrom } from './select.ts'
 import { createStore } from './store.ts'
 
+export type { PassingBlock } from './complaint.ts'
 export type { Refusal, RefusalCode } from './refusal.ts'
 export type { InFlight, SelectLimits } from './select.ts'
 
@@ -80,8 +82,13 @@ export interface Mempool {
   admit(checked: Checked, source: string, now: number): Admission
   /** What the next batch takes, at `nextHeight`. It stays in the pool; senders that had their turn go to the back. */
   select(limits: SelectLimits, inFlight: InFlight, nextHeight: number): Transaction[]
-  /** Drops what `height` settled. `nextNonces` holds the senders whose nonce moved. */
-  onExecuted(height: number, executed: Executed[], nextNonces: Map<string, number>): Removed[]
+  /**
+   * Drops what `height` settled. `nextNonces` holds the senders whose nonce moved; `block` is there when the primary of the current view
+   * proposed it, and is held against it where it passed over what waits.
+   */
+  onExecuted(height: number, executed: Executed[], nextNonces: Map<string, number>, block?: PassingBlock): Removed[]
+  /** The view whose blocks have passed over a transaction too often (docs/protocol.md, rule 32), or undefined. */
+  passedOverIn(): number | undefined
   hasExecutable(inFlight: InFlight): boolean
   get(id: string): Transaction | undefined
   has(id: string): boolean
@@ -100,8 +107,16 @@ export type MempoolOptions = Rules & { limits?: MempoolLimits }
 
 export function createMempool(options: MempoolOptions): Mempool {
   const limits = options.limits ?? MEMPOOL_LIMITS
-  const store = createStore()
+  /** The latest time heard of: waits start from it. */
+  let clock = 0
+  const store = createStore((lane) => complaints.look(lane, clock))
   const resend = createResend()
+  const complaints: Complaints = createComplaints({
+    ...options,
+    isRoomy: () => store.byId.size * 2 <= limits.transactionsMax && store.bytes() * 2 <= limits.bytesMax,
+    isResent: resend.has,
+    resend: resend.add,
+  })
   const seen = createSeen(limits.transactionsMax)
   let lastHeight = 0
   let admitted = { bytes: wireBytesMax(options.parameters()), gas: gasLimitMax(options.parameters()) }
@@ -191,6 +206,7 @@ export function createMempool(options: MempoolOptions): Mempool {
 
   function admit(checked: Checked, source: string, now: number): Admission {
     const { transaction, id, wireHash } = checked
+    clock = Math.max(clock, now)
     seen.add(wireHash)
     const pending = store.byId.get(id)
     if (pending !== undefined) {
@@ -205,7 +221,7 @@ export function createMempool(options: MempoolOptions): Mempool {
     for (const victim of victims) resend.remove(victim)
     const holder = store.lanes.get(transaction.sender)?.sender ?? transaction.sender
     const kept = compact(transaction, options.genesisHash, holder)
-    const entry = { id, wireHash, transaction: kept, source }
+    const entry = { id, wireHash, transaction: kept, source, at: now }
     store.add(entry, nextOf(transaction.sender))
     if (source === 'local') resend.add(entry, now)
     const evicted = victims.map(
@@ -226,8 +242,26 @@ export function createMempool(options: MempoolOptions): Mempool {
     return outside.map((entry) => remove(entry, 'PARAMETERS'))
   }
 
-  function onExecuted(height: number, executed: Executed[], nextNonces: Map<string, number>): Removed[] {
+  function takenBy(executed: Executed[]): Taken {
+    const taken = { count: executed.length, bytes: 0, gas: 0, newestAt: Number.NEGATIVE_INFINITY }
+    for (const { id } of executed) {
+      const entry = store.byId.get(id)
+      taken.newestAt = Math.max(taken.newestAt, entry?.at ?? Number.POSITIVE_INFINITY)
+      taken.bytes += entry?.transaction.wire.length ?? 0
+      taken.gas += entry?.transaction.gasLimit ?? 0
+    }
+    return taken
+  }
+
+  function onExecuted(
+    height: number,
+    executed: Executed[],
+    nextNonces: Map<string, number>,
+    block?: PassingBlock,
+  ): Removed[] {
     lastHeight = Math.max(lastHeight, height)
+    clock = Math.max(clock, block?.now ?? 0)
+    const taken = takenBy(executed)
     const removed: Removed[] = []
     const ran = new Set<string>()
     for (const { id, final } of executed) if (final) ran.add(id)
@@ -246,6 +280,7 @@ export function createMempool(options: MempoolOptions): Mempool {
     }
     for (const entry of store.expiry.expired(height)) removed.push(remove(entry, 'EXPIRED'))
     removed.push(...dropOutsideParameters())
+    if (block !== undefined) complaints.onBlock(block, taken)
     return removed
   }
 
@@ -254,6 +289,7 @@ export function createMempool(options: MempoolOptions): Mempool {
     admit,
     select: (room, inFlight, nextHeight) => selectFrom(store.turns, room, inFlight, nextHeight),
     onExecuted,
+    passedOverIn: complaints.view,
     hasExecutable: (inFlight) => hasExecutable(store.turns, inFlight),
     get: (id) => store.byId.get(id)?.transaction,
     has: (id) => store.byId.has(id),

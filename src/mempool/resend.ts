@@ -14,6 +14,7 @@ interface Waiting {
 export interface Resend {
   /** Starts an entry's schedule; one that has started goes on as it is. */
   add(entry: Entry, now: number): void
+  has(entry: Entry): boolean
   remove(entry: Entry): void
   /** At most `max` entries whose time has come, each put off to its next time. */
   due(now: number, max: number): Entry[]
@@ -42,6 +43,7 @@ export function createResend(): Resend {
     add(entry, now) {
       if (!links.has(entry)) schedule(entry, 0, now)
     },
+    has: (entry) => links.has(entry),
     remove,
     due(now, max) {
       const due: Waiting[] = []

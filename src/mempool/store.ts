@@ -23,7 +23,8 @@ export interface Store {
   advance(sender: string, next: number): Entry[]
 }
 
-export function createStore(): Store {
+/** `onSettled` hears of each lane that changed. */
+export function createStore(onSettled: (lane: Lane) => void = () => {}): Store {
   const byId = new Map<string, Entry>()
   const byWireHash = new Map<string, Entry>()
   const lanes = new Map<string, Lane>()
@@ -41,6 +42,7 @@ export function createStore(): Store {
     waiting.put(lane.waiting, farthest(lane))
     sizes.put(lane.size, lane.entries.size)
     if (lane.entries.size === 0) lanes.delete(lane.sender)
+    onSettled(lane)
   }
 
   function count(source: string, change: number): void {

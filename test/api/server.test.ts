@@ -17,7 +17,7 @@ describe('health', () => {
     expect((await get('/health')).body).toEqual({ status: 'ok' })
     expect((await get('/ready')).body).toEqual({ ready: true })
     for (const cause of ['SYNCING', 'NO_QUORUM', 'STALLED', 'DIVERGED', 'DISK'] as const) {
-      const why = { cause, missing: ['south'], phase: 'prepare', view: 3, height: 9 }
+      const why = { cause, missing: ['south'], diverged: [], phase: 'prepare', view: 3, height: 9 }
       test.knobs.ready = { ready: false, message: 'south is not heard from', ...why }
       const answer = await get('/ready')
       expect(problemOf(answer)).toEqual({ status: 503, code: cause })
@@ -112,6 +112,7 @@ describe('/openapi.json', () => {
       'get /v1/contracts/{name}/state',
       'get /v1/contracts/{name}/state/{key}',
       'get /v1/events',
+      'get /v1/evidence',
       'get /v1/genesis',
       'get /v1/peers',
       'get /v1/status',

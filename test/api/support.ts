@@ -1,6 +1,6 @@
 // A small node in memory: real transactions, receipts, headers and certificates over a ledger of arrays and maps, and a contract or two.
 import { createHash } from 'node:crypto'
-import type { ApiNode, ReadyView, StoredBlock } from '../../src/api/port.ts'
+import type { ApiNode, EvidenceView, ReadyView, StoredBlock } from '../../src/api/port.ts'
 import type { Api, ApiOptions } from '../../src/api/server.ts'
 import { createApi } from '../../src/api/server.ts'
 import { addressOf } from '../../src/crypto/address.ts'
@@ -147,6 +147,7 @@ export function createTestNode() {
     holdRuns: false,
     blockReads: 0,
     clients: [] as string[],
+    evidence: [] as EvidenceView[],
   }
 
   const validatorsHash = epochHash(firstEpoch(genesis))
@@ -323,6 +324,8 @@ export function createTestNode() {
       view: 0,
       primary: 'north',
       phase: 'normal',
+      voting: true,
+      reason: null,
       syncing: null,
       peers: 0,
       mempool: { count: pending.size, bytes: 0 },
@@ -364,6 +367,7 @@ export function createTestNode() {
       if (method === 'strict') return refuse('BAD_ARGUMENTS')
       return refuse('UNKNOWN_METHOD')
     },
+    evidence: async () => knobs.evidence,
     awaitHeight: (height, timeoutMs) => waitFor(() => certified >= height, timeoutMs),
     explain: (code) => `explained ${code}`,
     onCertified(listener) {

@@ -15,7 +15,15 @@ import { decode, encode } from '../../src/types/schema.ts'
 const GENESIS = 'ab'.repeat(32)
 const VALIDATORS_HASH = 'cd'.repeat(32)
 
+/** The fields that every signed body of these networks starts with. */
+export const DOMAIN = { genesisHash: GENESIS, epoch: 0, validatorsHash: VALIDATORS_HASH }
+
 export const keyOf = (index: number): string => toHex(sha256(new TextEncoder().encode(`key ${index}`)))
+
+export const signatureOf = (index: number, bytes: Uint8Array): Uint8Array =>
+  Buffer.concat([sha256(bytes), sha256(Buffer.from(keyOf(index)))])
+
+export const messageIn = ({ bytes }: Envelope): Message => decode(messageCodec, bytes)
 
 export function epochOf(n: number, parameters: Partial<Parameters> = {}): EpochRecord {
   const validators = Array.from({ length: n }, (_, index) => ({
@@ -36,11 +44,13 @@ export function batchOf(label: string, proposer: number, time = 1_000): Batch {
   return { view: 0, proposer: keyOf(proposer), time, txs: [new TextEncoder().encode(label)] }
 }
 
-interface Envelope {
+export interface Envelope {
   from: number
   to: number
   bytes: Uint8Array
 }
+
+export type ObservedEffect = { save: LogRecord } | { send: Message; to: number | 'all' } | { deliver: Delivery }
 
 /** What survives a crash: the log's records and the executed chain. */
 interface Disk {
@@ -62,6 +72,10 @@ export class Cluster {
   private hasWork = false
   /** Return false to lose a message. */
   filter: (envelope: { from: number; to: number; message: Message }) => boolean = () => true
+  /** Hears each effect when it is obeyed. */
+  observe: (index: number, effect: ObservedEffect) => void = () => {}
+  /** Nodes whose execution is wrong. */
+  readonly misexecuting = new Set<number>()
 
   constructor(n: number, parameters: Partial<Parameters> = {}) {
     this.epoch = epochOf(n, parameters)
@@ -85,7 +99,7 @@ export class Cluster {
       h,
       certified: h === 0 ? undefined : { header: disk.headers[h - 1]!, certificate: disk.certificates[h - 1]! },
       uncertified: disk.chain.slice(h).map((hash, offset) => ({ header: disk.headers[h + offset]!, hash })),
-      sign: (bytes) => Buffer.concat([sha256(bytes), sha256(Buffer.from(keyOf(index)))]),
+      sign: (bytes) => signatureOf(index, bytes),
       records: [...disk.records],
     })
     this.cores[index] = core
@@ -107,9 +121,14 @@ export class Cluster {
 
   private obey(index: number, effects: Effects): void {
     const disk = this.disks[index]!
+    for (const save of effects.save) this.observe(index, { save })
     disk.records.push(...effects.save)
-    for (const { to, message } of effects.send) this.send(index, to, message)
+    for (const { to, message } of effects.send) {
+      this.observe(index, { send: message, to })
+      this.send(index, to, message)
+    }
     for (const delivery of effects.deliver) {
+      this.observe(index, { deliver: delivery })
       if (delivery.type === 'execute') this.execute(index, delivery.seq, delivery.body.batch)
       else if (delivery.type === 'certified') disk.certificates.push(delivery.certificate)
       else if (delivery.type !== 'view') this.reports.push({ at: index, report: delivery })
@@ -120,7 +139,8 @@ export class Cluster {
     const { chain, headers, batches } = this.disks[index]!
     if (seq !== chain.length + 1) throw new Error(`node ${index} executes ${seq} after ${chain.length}`)
     const digest = batchDigest(batch)
-    const blockHash = toHex(sha256(Buffer.from(`${chain.at(-1) ?? ''}${digest}`)))
+    const wrong = this.misexecuting.has(index) ? 'wrong' : ''
+    const blockHash = toHex(sha256(Buffer.from(`${wrong}${chain.at(-1) ?? ''}${digest}`)))
     const header: Header = {
       genesisHash: GENESIS,
       epoch: 0,
@@ -144,15 +164,18 @@ export class Cluster {
   }
 
   send(from: number, to: number | 'all', message: Message): void {
-    const bytes = encode(messageCodec, message)
     const receivers = to === 'all' ? this.cores.map((_, index) => index).filter((index) => index !== from) : [to]
     for (const receiver of receivers) {
-      if (this.filter({ from, to: receiver, message })) this.queue.push({ from, to: receiver, bytes })
+      if (this.filter({ from, to: receiver, message })) this.queue.push(this.enveloped(from, receiver, message))
     }
   }
 
+  enveloped(from: number, to: number, message: Message): Envelope {
+    return { from, to, bytes: encode(messageCodec, message) }
+  }
+
   deliver(envelope: Envelope): void {
-    const message = decode(messageCodec, envelope.bytes)
+    const message = messageIn(envelope)
     const { from, to } = envelope
     if (this.cores[to]?.isWanted(message) !== true) return
     switch (message.type) {

@@ -185,7 +185,14 @@ export function createWorld(options: WorldOptions = {}) {
   const doors = { sync: createDoor(), execute: createDoor(), certificates: createDoor() }
   const faults: Partial<Record<'sync' | 'execute' | 'certificates', Error>> = {}
   const timers = new Set<{ at: number; callback: () => void }>()
-  const state = { now: 10_000, hasWork: false, logBytes: 0, fatal: [] as unknown[], reports: [] as Delivery[] }
+  const state = {
+    now: 10_000,
+    hasWork: false,
+    passedOverIn: undefined as number | undefined,
+    logBytes: 0,
+    fatal: [] as unknown[],
+    reports: [] as Delivery[],
+  }
   let pending: Uint8Array[] = []
 
   function note(what: string, isWrite = false): void {
@@ -260,6 +267,7 @@ export function createWorld(options: WorldOptions = {}) {
       note(`send ${nameOf(message)}`)
     },
     hasWork: () => state.hasWork,
+    passedOverIn: () => state.passedOverIn,
     clock: {
       now: () => state.now,
       monotonic: () => state.now,

@@ -15,7 +15,8 @@ export const healthRoutes: Routes = (app, { node }) => {
   app.get('/ready', {
     schema: {
       summary: 'Whether the node is caught up and the network can commit',
-      description: 'Else a problem document with `cause`, the `missing` validators, `phase`, `view` and `height`.',
+      description:
+        'Else a problem document with `cause`, the `missing` and `diverged` validators, `phase`, `view` and `height`.',
       response: answers(
         { 200: object({ ready: { type: 'boolean' } }) },
         'SYNCING',
@@ -28,8 +29,8 @@ export const healthRoutes: Routes = (app, { node }) => {
     handler: async (_request, reply) => {
       const found = node.ready()
       if (found.ready) return { ready: true }
-      const { cause, message, missing, phase, view, height } = found
-      return sendProblem(reply, problemDocument(cause, message, { ready: false, cause, missing, phase, view, height }))
+      const { message, ...members } = found
+      return sendProblem(reply, problemDocument(found.cause, message, members))
     },
   })
 

@@ -26,6 +26,8 @@ const status = object({
   view: count,
   primary: text,
   phase: text,
+  voting: { type: 'boolean' },
+  reason: { ...nullable(text), description: 'Why this node does not vote.' },
   syncing: nullable(object({ from: height, to: height })),
   peers: count,
   mempool: object({ count, bytes: count }),
@@ -36,10 +38,13 @@ const peer = object({
   validator: nullable(text),
   addresses: listOf(text),
   connected: { type: 'boolean' },
+  state: { type: 'string', enum: ['ok', 'lagging', 'missing', 'diverged'] },
+  suspectedSince: { ...nullable(time), description: 'Since when it is not heard of, behind or diverged.' },
   lastHeard: nullable(time),
   height: nullable(height),
   certifiedHeight: nullable(height),
   view: nullable(count),
+  phase: { ...nullable(text), description: 'active, or view-change between two views.' },
   lag: nullable(count),
 })
 
@@ -83,7 +88,7 @@ export const networkRoutes: Routes = (app, context) => {
   app.get('/v1/peers', {
     preHandler,
     schema: {
-      summary: 'Nodes this one is or was connected to',
+      summary: 'Every other validator, and the nodes connected: their liveness and lag',
       querystring: readQuery(),
       response: answers({ 200: object({ peers: listOf(peer) }) }, ...READ_CODES),
     },

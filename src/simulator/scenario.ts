@@ -1,0 +1,126 @@
+// A scenario is everything that a run is made of, as plain data: it can be stored, replayed and shrunk. The world adds only the
+// randomness of single messages and writes, which follows from the seed.
+import type { Parameters } from '../types/epoch.ts'
+
+export interface Scenario {
+  seed: number
+  validators: number
+  /** Real Ed25519 instead of the keyed hash. */
+  isSigned: boolean
+  /** Faults act up to here, then everything heals. */
+  chaosMs: number
+  /** After healing every transaction must have run within this time. */
+  boundMs: number
+  parameters: Partial<Parameters>
+  weather: Weather
+  /** How far each node's wall clock is from true time until everything heals. */
+  skewsMs: number[]
+  /** The log is rewritten once it has grown past this. */
+  logRewriteBytes: number
+  transactions: ScheduledTransaction[]
+  faults: Fault[]
+}
+
+/** What each message meets on its way. */
+export interface Weather {
+  delayUs: number
+  /** The slowest message takes so long. */
+  delayMaxMs: number
+  dropRate: number
+  duplicateRate: number
+}
+
+export interface ScheduledTransaction {
+  atMs: number
+  sender: number
+  nonce: number
+  /** The node whose client hands it in. */
+  node: number
+  /** Last height at which it may run, 0 for never. */
+  expires: number
+}
+
+/** What is left of the write during which the machine loses power. */
+export type Remains = 'none' | 'short' | 'torn' | 'misordered' | 'all'
+
+export type Fault =
+  | { type: 'crash'; node: number; atMs: number; downMs: number }
+  /** Loses power during the `write`-th write (of the log or of the ledger) since the run began. */
+  | { type: 'write'; node: number; write: number; remains: Remains; downMs: number }
+  | { type: 'power'; atMs: number; downMs: number }
+  | { type: 'pause'; node: number; atMs: number; forMs: number }
+  /** Nothing passes the links in `cut`; with `flapMs` they are cut and whole by turns. `isNoticed`: connections end and begin anew. */
+  | {
+      type: 'partition'
+      atMs: number
+      forMs: number
+      cut: [from: number, to: number][]
+      flapMs: number
+      isNoticed: boolean
+    }
+  | { type: 'clock'; node: number; atMs: number; byMs: number }
+  | { type: 'sync-error'; node: number; write: number; downMs: number }
+  | { type: 'slow-disk'; node: number; atMs: number; forMs: number; factor: number }
+  | { type: 'storm'; atMs: number; forMs: number; weather: Weather }
+  | { type: 'late'; node: number; atMs: number }
+  | { type: 'byzantine'; node: number; behaviours: Behaviour[] }
+
+export type FaultType = Fault['type']
+
+export const FAULT_TYPES: readonly FaultType[] = [
+  'crash',
+  'write',
+  'power',
+  'pause',
+  'partition',
+  'clock',
+  'sync-error',
+  'slow-disk',
+  'storm',
+  'late',
+  'byzantine',
+]
+
+export type Behaviour =
+  | 'twins'
+  | 'equivocate'
+  | 'silent'
+  | 'slow'
+  | 'selective'
+  | 'censor'
+  | 'forge'
+  | 'withhold'
+  | 'bogus-exec'
+  | 'bogus-answer'
+  | 'confuse-types'
+  | 'replay'
+  | 'flood'
+  | 'mutate'
+  | 'lie-status'
+  | 'lie-view-change'
+  | 'lie-new-view'
+
+export const BEHAVIOURS: readonly Behaviour[] = [
+  'twins',
+  'equivocate',
+  'silent',
+  'slow',
+  'selective',
+  'censor',
+  'forge',
+  'withhold',
+  'bogus-exec',
+  'bogus-answer',
+  'confuse-types',
+  'replay',
+  'flood',
+  'mutate',
+  'lie-status',
+  'lie-view-change',
+  'lie-new-view',
+]
+
+/** The nodes that a scenario makes faulty on purpose. */
+export function byzantineNodes(scenario: Scenario): Set<number> {
+  return new Set(scenario.faults.flatMap((fault) => (fault.type === 'byzantine' ? [fault.node] : [])))
+}

@@ -1,0 +1,146 @@
+// Proposals on their way in: what a flood, a lying relay or a replay costs, and that none of them stands in the way of the good one.
+import { expect, it } from 'vitest'
+import { createCore } from '../src/consensus/core.ts'
+import { batchDigest } from '../src/crypto/digest.ts'
+import { intrinsicGas } from '../src/execution/cost.ts'
+import { createInbound } from '../src/inbound.ts'
+import { type Batch, batchCodec } from '../src/types/block.ts'
+import { toHex } from '../src/types/hex.ts'
+import { messageCodec, type Proposal } from '../src/types/message.ts'
+import { encode } from '../src/types/schema.ts'
+import { encodeTransaction, unsignedTransactionCodec } from '../src/types/transaction.ts'
+import { domain, edgeWith, epoch, GENESIS, pairs, signed } from './network-edge/support.ts'
+
+const NOW = 1_000_000
+const sender = toHex(pairs[4]!.publicKey)
+function wireAt(nonce: number, argsBytes = 100): Uint8Array {
+  const unsigned = encode(unsignedTransactionCodec, {
+    network: GENESIS,
+    sender,
+    nonce,
+    expires: 0,
+    gasLimit: 500_000,
+    contract: 'token',
+    method: 'transfer',
+    args: new Uint8Array(argsBytes).fill(0x20),
+  })
+  return encodeTransaction(unsigned, new Uint8Array(64).fill(7))
+}
+function world() {
+  const core = createCore({
+    ...domain,
+    epoch,
+    self: 1,
+    voting: true,
+    lastExec: 0,
+    h: 0,
+    certified: undefined,
+    uncertified: [],
+    sign: pairs[1]!.sign,
+    records: [],
+  })
+  core.step({ type: 'tick', now: NOW, at: 0, hasWork: false })
+  const { edge } = edgeWith({ isWanted: core.isWanted })
+  const state = { looked: 0, verifying: 0, verifyingMost: 0, pushed: 0, blamed: [] as string[], release: () => {} }
+  const door = new Promise<void>((resolve) => {
+    state.release = resolve
+  })
+  const inbound = createInbound({
+    core,
+    edge,
+    replica: {
+      push(event) {
+        state.pushed++
+        core.step(event)
+      },
+    },
+    verifier: {
+      async verifyBatch(items) {
+        state.verifyingMost = Math.max(state.verifyingMost, ++state.verifying)
+        await door
+        state.verifying--
+        return items.map(() => true)
+      },
+    },
+    rules: {
+      genesisHash: GENESIS,
+      parameters: epoch.parameters,
+      intrinsicGas,
+      isVerified() {
+        state.looked++
+        return false
+      },
+    },
+    markVerified: () => {},
+    validatorIndex: () => undefined,
+    onStatus: () => {},
+    onTransactions: async () => {},
+    blame: (_, reason) => state.blamed.push(reason),
+    onError(error) {
+      throw error
+    },
+    now: () => 0,
+  })
+  const send = (proposal: Proposal, peer = 'p') =>
+    inbound.onFrame({ id: peer, validator: null }, 'proposals', encode(messageCodec, { type: 'proposal', ...proposal }))
+  return { core, state, send }
+}
+function proposalOf(seq: number, batch: Batch, prepareSeq = seq): Proposal {
+  const digest = batchDigest(batch)
+  return {
+    prePrepare: signed('pre-prepare', { ...domain, view: 0, seq, digest }, 0),
+    prepare: signed('prepare', { ...domain, view: 0, seq: prepareSeq, digest }, 0),
+    batch: encode(batchCodec, batch),
+  }
+}
+const batchOf = (offset: number, txs: Uint8Array[]): Batch => ({
+  view: 0,
+  proposer: epoch.validators[0]!.key,
+  time: NOW + offset,
+  txs,
+})
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+it('a lying primary has one batch of a sequence under check at a time', async () => {
+  const { state, send } = world()
+  for (let n = 0; n < 100; n++) send(proposalOf(1, batchOf(n + 1, [wireAt(0)])))
+  await turn()
+  state.release()
+  await turn()
+  expect(state.verifyingMost).toBe(1)
+  expect(state.pushed).toBe(1)
+})
+
+it('a proposal with the PREPARE of another slot does not stand in the way of the good one', async () => {
+  const { core, state, send } = world()
+  const batch = batchOf(5, [wireAt(0)])
+  send(proposalOf(1, batch, 2), 'byzantine relay')
+  await turn()
+  send(proposalOf(1, batch), 'primary')
+  state.release()
+  await turn()
+  await turn()
+  expect(core.state.slots.get(1)?.accepted.size).toBe(1)
+  expect(state.blamed).toEqual(['a proposal with the PREPARE of another'])
+})
+
+it('a proposal that is accepted already is not looked through again', async () => {
+  const { core, state, send } = world()
+  const proposal = proposalOf(
+    1,
+    batchOf(
+      5,
+      Array.from({ length: 1000 }, (_, nonce) => wireAt(nonce, 1_700)),
+    ),
+  )
+  state.release()
+  send(proposal)
+  await turn()
+  expect(core.state.slots.get(1)?.accepted.size).toBe(1)
+  state.looked = 0
+  for (let n = 0; n < 20; n++) {
+    send(proposal)
+    await turn()
+  }
+  expect(state.looked).toBe(0)
+})
