@@ -71,6 +71,10 @@ const lies: Record<string, Answer> = {
   'the wrong order': async (request) => answerOf(blocksFrom(request).reverse()),
   'a broken link': changing(1, (block) => resigned(block, { ...block.header, parentHash: ZERO_HASH })),
   'another first parent': changing(0, (block) => resigned(block, { ...block.header, parentHash: ZERO_HASH })),
+  'one block of another chain': async ({ from }) => {
+    const block = chain[Math.min(from, LENGTH) - 1]!
+    return answerOf([resigned(block, { ...block.header, parentHash: ZERO_HASH })])
+  },
   'too few signatures': changing(2, (block) => ({
     ...block,
     certificate: { ...block.certificate, signatures: block.certificate.signatures.slice(1) },
