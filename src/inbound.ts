@@ -46,24 +46,36 @@ export interface Inbound {
 
 const STRANGER_BYTES_PER_SECOND = 512 * 1024
 const STRANGER_BYTES_BURST = 2 * 1024 * 1024
+/** What a frame costs beside its bytes: with the stranger's budget, 500 frames a second. */
+const FRAME_BYTES = 1024
+/** Frames for the core, far above what votes, their repetition and STATUS of a validator come to. */
+const VALIDATOR_FRAMES_PER_SECOND = 4_000
+const VALIDATOR_FRAMES_BURST = 16_000
 
 export function createInbound(ports: InboundPorts): Inbound {
   const { core, edge, replica } = ports
   /** Sequences of which a batch is being checked, one at a time: neither copies nor a flood of a lying primary's cost more. */
   const checking = new Set<number>()
   const strangers = new Map<string, ReturnType<typeof createBucket>>()
+  /** By validator, not by peer: node keys cost nothing. */
+  const validators = new Map<number, ReturnType<typeof createBucket>>()
 
   /** Who is no validator gets little of this thread: a bucket of bytes each, forgotten with the connection. */
   function mayTakeTime(peer: Sender, bytes: number): boolean {
-    if (peer.validator !== null && ports.validatorIndex(peer.validator) !== undefined) return true
+    const index = peer.validator === null ? undefined : ports.validatorIndex(peer.validator)
+    if (index !== undefined) {
+      const take = validators.get(index) ?? createBucket(VALIDATOR_FRAMES_PER_SECOND, VALIDATOR_FRAMES_BURST)
+      validators.set(index, take)
+      return take(1, ports.now())
+    }
     const take = strangers.get(peer.id) ?? createBucket(STRANGER_BYTES_PER_SECOND, STRANGER_BYTES_BURST)
     strangers.set(peer.id, take)
     return take(bytes, ports.now())
   }
 
   function onFrame(peer: Sender, channel: Channel, frame: Uint8Array): void {
+    if (!mayTakeTime(peer, FRAME_BYTES + frame.length)) return ports.blame(peer.id, `more ${channel} than it may send`)
     if (channel === 'transactions') {
-      if (!mayTakeTime(peer, frame.length)) return ports.blame(peer.id, 'more transactions than a stranger may send')
       ports.onTransactions(peer.id, frame).catch(ports.onError)
       return
     }

@@ -12,6 +12,7 @@ import { encodeTransaction, unsignedTransactionCodec } from '../src/types/transa
 import { domain, edgeWith, epoch, GENESIS, pairs, signed } from './network-edge/support.ts'
 
 const NOW = 1_000_000
+const VALIDATOR = 'a validator'
 const sender = toHex(pairs[4]!.publicKey)
 function wireAt(nonce: number, argsBytes = 100): Uint8Array {
   const unsigned = encode(unsignedTransactionCodec, {
@@ -41,7 +42,16 @@ function world() {
   })
   core.step({ type: 'tick', now: NOW, at: 0, hasWork: false })
   const { edge } = edgeWith({ isWanted: core.isWanted })
-  const state = { looked: 0, verifying: 0, verifyingMost: 0, pushed: 0, blamed: [] as string[], release: () => {} }
+  const state = {
+    looked: 0,
+    verifying: 0,
+    verifyingMost: 0,
+    pushed: 0,
+    statuses: 0,
+    now: 0,
+    blamed: [] as string[],
+    release: () => {},
+  }
   const door = new Promise<void>((resolve) => {
     state.release = resolve
   })
@@ -72,18 +82,28 @@ function world() {
       },
     },
     markVerified: () => {},
-    validatorIndex: () => undefined,
-    onStatus: () => {},
+    validatorIndex: (key) => (key === VALIDATOR ? 0 : undefined),
+    onStatus: () => {
+      state.statuses++
+    },
     onTransactions: async () => {},
     blame: (_, reason) => state.blamed.push(reason),
     onError(error) {
       throw error
     },
-    now: () => 0,
+    now: () => state.now,
   })
   const send = (proposal: Proposal, peer = 'p') =>
-    inbound.onFrame({ id: peer, validator: null }, 'proposals', encode(messageCodec, { type: 'proposal', ...proposal }))
-  return { core, state, send }
+    inbound.onFrame(
+      { id: peer, validator: VALIDATOR },
+      'proposals',
+      encode(messageCodec, { type: 'proposal', ...proposal }),
+    )
+  const status = encode(messageCodec, { type: 'status', epoch: 0, view: 0, active: true, h: 0, lastExec: 0 })
+  const flood = (validator: string | null, count: number) => {
+    for (let n = 0; n < count; n++) inbound.onFrame({ id: 'flooder', validator }, 'consensus', status)
+  }
+  return { core, state, send, flood }
 }
 function proposalOf(seq: number, batch: Batch, prepareSeq = seq): Proposal {
   const digest = batchDigest(batch)
@@ -143,4 +163,21 @@ it('a proposal that is accepted already is not looked through again', async () =
     await turn()
   }
   expect(state.looked).toBe(0)
+})
+
+it('a stranger gets few frames a second of any kind, a validator many, and both more as time passes', () => {
+  for (const [validator, most] of [
+    [null, 2_200],
+    [VALIDATOR, 16_000],
+  ] as const) {
+    const { state, flood } = world()
+    flood(validator, 20_000)
+    expect(state.statuses).toBeGreaterThan(most * 0.8)
+    expect(state.statuses).toBeLessThanOrEqual(most)
+    expect(state.blamed).not.toEqual([])
+    const before = state.statuses
+    state.now += 1_000
+    flood(validator, 20_000)
+    expect(state.statuses).toBeGreaterThan(before + most / 5)
+  }
 })

@@ -8,7 +8,7 @@ import { signExec } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
 import { acceptReproposals, voteOnReproposals } from './new-view.ts'
 import { type Context, inWindow, type Slot, slotAt } from './state.ts'
-import { onProgress, shortenTimeout } from './timers.ts'
+import { onCertified, onProgress, shortenTimeout } from './timers.ts'
 
 /** The block at `height` is durable here. */
 export function onExecuted(context: Context, header: Header, blockHash: string, certificate?: Certificate): void {
@@ -106,6 +106,7 @@ function advance(context: Context): void {
     state.slots.delete(state.h)
     state.certified = { header: block.header, certificate }
     shortenTimeout(state)
+    onCertified(state)
     effects.deliver.push({ type: 'certified', certificate })
   }
   if (state.h > before && state.active && acceptReproposals(state).length > 0) voteOnReproposals(context)

@@ -24,8 +24,8 @@ export interface Slot {
   certificate: Certificate | undefined
 }
 
-/** Why this replica wants to leave its view. `progress` and `complaint` can pass again. */
-export type SuspicionCause = 'progress' | 'complaint' | 'new-view' | 'proof'
+/** Why this replica wants to leave its view. Only `new-view` and `proof` cannot pass again. */
+export type SuspicionCause = 'progress' | 'certificates' | 'complaint' | 'new-view' | 'proof'
 
 /** cert_h: the certified header that opens the window; undefined at height 0, which needs none. */
 export interface Certified {
@@ -86,6 +86,7 @@ export interface State {
   /** The current timeout in ms: doubled with each failed view, halved with each certified block. */
   timeoutMs: number
   progressDeadline: number | undefined
+  certifyDeadline: number | undefined
   newViewDeadline: number | undefined
   /** When each missing batch was last asked for, by digest. */
   readonly bodiesAskedAt: Map<string, number>
@@ -144,6 +145,7 @@ export function createState(options: StateOptions): State {
     suspicion: undefined,
     timeoutMs: parameters.progressTimeoutMs,
     progressDeadline: undefined,
+    certifyDeadline: undefined,
     newViewDeadline: undefined,
     bodiesAskedAt: new Map(),
     accusations: new Map(),

@@ -3,7 +3,7 @@
 import type { Message, Status } from '../types/message.ts'
 import { type Context, type Slot, type State, slotsInOrder } from './state.ts'
 
-/** Batches resent for one STATUS: the lowest missing ones unblock the rest, and a flood of STATUS costs little. */
+/** Batches resent for one STATUS, of those the peer lacks and of those it executed: the lowest missing ones unblock the rest, and a flood of STATUS costs little. */
 const BATCHES_RESENT_MAX = 2
 const ANSWER_EVERY_MS = 500
 
@@ -42,15 +42,17 @@ export function forgetStatus(state: State, from: number): void {
 /** Own votes and accepted proposals above what the peer has, lowest sequence first. */
 function missingVotes(state: State, status: Status): Message[] {
   const messages: Message[] = []
-  let batches = 0
+  const batches = { lacked: 0, executed: 0 }
   for (const slot of slotsInOrder(state)) {
     if (slot.seq <= status.h) continue
     const exec = ownVote(state, slot.execs)
     if (exec !== undefined) messages.push({ type: 'exec', vote: exec })
     const accepted = slot.accepted.get(state.view)
-    const lacksBatch = slot.seq > status.lastExec && accepted?.proposal !== undefined
-    if (lacksBatch && batches++ < BATCHES_RESENT_MAX) messages.push({ type: 'proposal', ...accepted.proposal! })
-    // Also of what it has executed: one that decided on COMMITs alone owes its own COMMIT, and needs the PREPAREs to sign it.
+    // Also of what it has executed: one that decided on COMMITs alone owes its own votes, and needs the proposal and PREPAREs for them.
+    const kind = slot.seq > status.lastExec ? 'lacked' : 'executed'
+    if (accepted?.proposal !== undefined && batches[kind]++ < BATCHES_RESENT_MAX) {
+      messages.push({ type: 'proposal', ...accepted.proposal })
+    }
     messages.push(...slotVotes(state, slot))
   }
   return messages

@@ -9,7 +9,7 @@ import { enterView } from './view-change.ts'
 const LAPSES_AFTER_MS = 3_000
 const SEND_EVERY_MS = 1_000
 
-const LASTING: Record<SuspicionCause, number> = { progress: 0, complaint: 1, 'new-view': 2, proof: 2 }
+const LASTING: Record<SuspicionCause, number> = { progress: 0, certificates: 0, complaint: 1, 'new-view': 2, proof: 2 }
 
 /** This replica wants to leave its view, and says so until the cause is gone. */
 export function suspect(context: Context, cause: SuspicionCause): void {
@@ -25,7 +25,7 @@ export function suspect(context: Context, cause: SuspicionCause): void {
 }
 
 /** The cause is gone: the suspicion with it, unless it has another. */
-export function endSuspicion(state: State, cause: 'progress' | 'complaint'): void {
+export function endSuspicion(state: State, cause: 'progress' | 'certificates' | 'complaint'): void {
   if (state.suspicion?.cause === cause) state.suspicion = undefined
 }
 

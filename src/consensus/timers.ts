@@ -12,6 +12,7 @@ export function onTick(context: Context, tick: Omit<Extract<Event, { type: 'tick
   if (!state.voting) return
   if (state.active) {
     watchProgress(context, tick.hasWork)
+    watchCertificates(context)
     watchComplaint(context, tick.passedOverIn)
   } else watchNewView(context)
   suspectAgain(context)
@@ -27,6 +28,24 @@ function watchProgress(context: Context, hasWork: boolean): void {
   }
   state.progressDeadline ??= state.at + state.timeoutMs
   if (state.at >= state.progressDeadline) suspect(context, 'progress')
+}
+
+/**
+ * Executed blocks that a quorum does not vouch for in good time: some validator cannot execute them, and what it lacks is too old to be
+ * proposed to it again. A new view proposes it to everyone. Execution may be slow on some, so the patience is longer.
+ */
+function watchCertificates(context: Context): void {
+  const { state } = context
+  if (state.lastExec === state.h) return onCertified(state)
+  state.certifyDeadline ??= state.at + CERTIFY_TIMEOUTS * state.timeoutMs
+  if (state.at >= state.certifyDeadline) suspect(context, 'certificates')
+}
+const CERTIFY_TIMEOUTS = 5
+
+/** The certified height moved up, or is at the last executed block. */
+export function onCertified(state: State): void {
+  state.certifyDeadline = undefined
+  endSuspicion(state, 'certificates')
 }
 
 /** A primary that orders others' transactions and never this one makes progress: only who waits in vain notices. */

@@ -39,6 +39,7 @@ export function moveToView(state: State, view: number): void {
   state.view = view
   state.suspicion = undefined
   state.progressDeadline = undefined
+  state.certifyDeadline = undefined
   state.newViewDeadline = undefined
   state.reproposals = { min: 0, max: 0, digests: new Map() }
   for (const slot of state.slots.values()) {

@@ -106,11 +106,24 @@ describe('the progress timer', () => {
       solo.step(proposalOf(seq, batch), ...commits(seq, batch))
       solo.execute(seq)
     }
-    solo.pass(20_000, true)
+    solo.pass(4 * BASE, true)
     expect(solo.of('suspect')).toHaveLength(0)
     solo.step(exec(0, 1), exec(1, 1))
     expect(solo.core.state.h).toBe(1)
     expect(patience(solo, true)).toBe(BASE + 100)
+  })
+
+  it('gives certificates five timeouts, and passes when one comes', () => {
+    const solo = new Solo({ parameters })
+    const batch = timely(solo, 1)
+    solo.step(proposalOf(1, batch), ...commits(1, batch))
+    solo.execute(1)
+    solo.pass(5 * BASE - 100, false)
+    expect(solo.of('suspect')).toHaveLength(0)
+    solo.pass(200, false)
+    expect(solo.of('suspect')).toHaveLength(1)
+    solo.step(exec(0, 1), exec(1, 1))
+    expect([solo.core.state.h, solo.core.state.suspicion]).toEqual([1, undefined])
   })
 
   it('runs on while a committed batch is missing here', () => {
