@@ -1,4 +1,4 @@
-// One simulated node: the real replica, core, pool, intake, edge, inbound and catch-up, joined as src/node.ts joins them, over the
+// One simulated node: the real replica, core, pool, intake, edge, inbound and catch-up, joined as src/assembly.ts joins them, over the
 // simulator's clock, disk, ledger and network. Everything that depends on their interfaces is in this file.
 import { type Core, createCore } from '../consensus/core.ts'
 import type { Delivery, Effects, Event, Outgoing } from '../consensus/event.ts'

@@ -1,0 +1,325 @@
+// Joins the parts of a node: each is told only what it needs, nothing below this file knows of any other part (docs/architecture.md).
+import type { Logger } from 'pino'
+import type { ApiNode } from './api/port.ts'
+import { createCore } from './consensus/core.ts'
+import { primaryOf } from './consensus/proposer.ts'
+import { quorumOf } from './consensus/quorum.ts'
+import { addressOf } from './crypto/address.ts'
+import { epochHash, firstEpoch } from './crypto/digest.ts'
+import { verify } from './crypto/signer.ts'
+import { createEvidenceKeeper } from './evidence.ts'
+import { intrinsicGas } from './execution/cost.ts'
+import { hasRole, readNonce } from './execution/state.ts'
+import type { Fault } from './fault.ts'
+import type { Home } from './home/home.ts'
+import { createInbound } from './inbound.ts'
+import { createIntake } from './intake.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import { STATUS_INTERVAL_MS } from './limits.ts'
+import { createLiveness } from './liveness.ts'
+import { createMempool } from './mempool/mempool.ts'
+import { createMetrics } from './metrics.ts'
+import { createEdge, isLarge } from './network/edge.ts'
+import { createNodeView } from './node-view.ts'
+import type { Parts } from './parts.ts'
+import { passingBlockOf } from './passing-block.ts'
+import { createProposing } from './proposing.ts'
+import { createReads } from './reads.ts'
+import { type Clock, createReplica } from './replica.ts'
+import { createCertificateCheck } from './sync/certificates.ts'
+import { answerBlockRequest, createSync } from './sync.ts'
+import { fromHex, toHex } from './types/hex.ts'
+import { type Message, messageCodec } from './types/message.ts'
+import { encode } from './types/schema.ts'
+import { createWaiters } from './waiters.ts'
+
+/** Certified blocks the executor has before it: enough that it never waits for this thread while catching up. */
+const EXECUTING_MAX = 16
+
+const systemClock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** The height at which a transaction ran or was skipped for good. */
+async function heightOf(ledger: Ledger, id: string): Promise<number | undefined> {
+  const place = await ledger.findTransaction(id)
+  if (place === undefined || place.executed) return place?.height
+  const receipt = (await ledger.receipts(place.height))?.[place.index]
+  return receipt?.code === 'NONCE_GAP' ? undefined : place.height
+}
+
+export interface Running {
+  readonly view: ApiNode
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Joins the parts. Each is told only what it needs; nothing below this function knows of any other part. */
+export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Running {
+  const { genesis, genesisHash } = home
+  const { ledger, transport, verifier, executor } = parts
+  const clock = systemClock
+  const epoch = firstEpoch(genesis)
+  const validatorsHash = epochHash(epoch)
+  const { validators, parameters } = epoch
+  const ownKey = toHex(home.validatorKey.publicKey)
+  const index = new Map(validators.map(({ key }, position) => [key, position]))
+  const self = index.get(ownKey)
+  const state = { get: (key: string) => ledger.getState(key), scan: () => [] as [string, string][] }
+  const voting = 'log' in parts.voting ? parts.voting : undefined
+
+  const core = createCore({
+    genesisHash,
+    epoch,
+    validatorsHash,
+    self,
+    voting: voting !== undefined,
+    ...parts.position,
+    sign: home.validatorKey.sign,
+    records: voting?.records ?? [],
+  })
+  const pool = createMempool({
+    genesisHash,
+    parameters: () => parameters,
+    nonceOf: (sender) => readNonce(state, sender),
+    mayTransact: (sender) => mayTransact(sender),
+    intrinsicGas,
+  })
+  const edgeWith = (check: typeof verify) =>
+    createEdge({
+      genesisHash,
+      epoch,
+      validatorsHash,
+      quorum: quorumOf(validators.length),
+      verify: check,
+      isWanted: core.isWanted,
+    })
+  const edge = edgeWith(verify)
+  const { progressTimeoutMs } = parameters
+  const liveness = createLiveness({ validators, self: ownKey, progressTimeoutMs, startedAt: clock.monotonic() })
+  const waiters = createWaiters({
+    find: (id) => heightOf(ledger, id),
+    certifiedHeight: () => view.certifiedHeight(),
+  })
+  const metrics = createMetrics({
+    height: () => core.state.lastExec,
+    certifiedHeight: () => view.certifiedHeight(),
+    view: () => core.state.view,
+    mempool: () => pool.size(),
+    peers: () => transport.peers().length,
+    missingValidators: () => liveness.missing(clock.monotonic()).length,
+    waitingClients: () => waiters.count(),
+    syncTarget: () => sync.target(),
+  })
+  const evidence = createEvidenceKeeper({
+    store: ledger,
+    onKept({ validator, kind, epoch, view, height }) {
+      const name = validators[validator]?.name
+      logger.error({ validator: name, kind, epoch, view, height }, 'a validator is proven faulty: see /v1/evidence')
+    },
+    onError: fault.report,
+    now: clock.now,
+  })
+  const blame = (peer: string, reason: string) => {
+    metrics.onDropped()
+    logger.warn({ peer, reason }, 'a peer is dropped')
+    transport.drop(peer, reason)
+  }
+  const proposing = voting === undefined ? undefined : createProposing(pool, parameters, ownKey)
+
+  const replica = createReplica({
+    core,
+    log: voting?.log,
+    proposing,
+    clock,
+    execute: (height, batch) => executor.ask({ height, batch }),
+    executingMax: EXECUTING_MAX,
+    putCertificates: (certificates) => ledger.putCertificates(certificates),
+    hasWork: () => pool.hasExecutable(() => 0),
+    passedOverIn: pool.passedOverIn,
+    send({ to, message }) {
+      const channel = isLarge(message) ? 'proposals' : 'consensus'
+      const frame = encode(messageCodec, message)
+      const receivers = to === 'all' ? validators.keys() : [to]
+      for (const receiver of receivers) {
+        if (receiver !== self) transport.sendToValidator(validators[receiver]!.key, channel, frame)
+      }
+    },
+    observer: {
+      onExecuted(block) {
+        const { height } = block.header
+        const passing = passingBlockOf(block.header, core.state, clock)
+        pool.onExecuted(height, block.transactions, new Map(block.nextNonces), passing)
+        waiters.onExecuted(
+          height,
+          block.transactions.filter(({ final }) => final).map(({ id }) => id),
+        )
+        metrics.onExecuted(block.transactions.length)
+        view.onExecuted(block)
+      },
+      onCertified({ height }) {
+        metrics.onCertified(clock.now() - view.onCertified(height))
+        waiters.onCertified(height)
+        announce(false)
+      },
+      onReport(report) {
+        if (report.type === 'view') {
+          const { view, active } = report
+          const primary = validators[primaryOf(epoch, view)]!.name
+          logger.info({ view, primary }, active ? 'a view is active' : 'leaving a view: its primary made no progress')
+          return
+        }
+        if (report.type === 'mismatch') {
+          liveness.onMismatch(validators[report.validator]!.key, report.height, clock.monotonic())
+        }
+        metrics.onReport(report.type === 'evidence' ? report.kind : report.type)
+        // What is kept is logged once, by the keeper.
+        if (report.type === 'evidence') return evidence.add(report)
+        logger.error({ report }, 'a validator contradicts this node')
+      },
+      onFatal: fault.report,
+    },
+  })
+  const intake = createIntake({
+    pool,
+    verifier,
+    executedHeight: () => core.state.lastExec,
+    now: clock.monotonic,
+    after: clock.after,
+    broadcast(frame) {
+      if (transport.connectedValidators().size > 0) transport.broadcast('transactions', frame, 'validators')
+      else transport.publish('transactions', frame).catch((error) => logger.debug({ err: error }, 'gossip failed'))
+    },
+    sendTo: (peer, frame) => transport.send(peer, 'transactions', frame),
+    onAdmitted: replica.wake,
+    blame,
+    onError: fault.report,
+  })
+  const sync = createSync({
+    position: () => core.state,
+    blockHashAt: ledger.blockHash,
+    certificateFault: createCertificateCheck((check) => edgeWith(check).certificateFault, verifier.verifyBatch),
+    request: transport.request,
+    apply: replica.apply,
+    blame,
+    isStopped: () => core.state.diverged,
+    onError: fault.report,
+    report: (progress, message) => logger.info(progress, message),
+    now: clock.monotonic,
+    after: clock.after,
+  })
+  const inbound = createInbound({
+    core,
+    edge,
+    replica,
+    verifier,
+    rules: { genesisHash, parameters, intrinsicGas, isVerified: pool.seen.has },
+    markVerified: pool.seen.add,
+    validatorIndex: (key) => index.get(key),
+    onStatus(peer, validator, status) {
+      liveness.onStatus(peer, validator, status, clock.monotonic())
+      sync.onPeerHeight(peer, status.h, validator !== null && index.has(validator))
+    },
+    onTransactions: intake.onFrame,
+    blame,
+    onError: fault.report,
+    now: clock.monotonic,
+  })
+  const reads = createReads({
+    options: { directory: home.paths.ledger, genesisHash, parameters },
+    ledger,
+    check: (wire) => pool.check(wire, core.state.lastExec),
+    pendingNonce: pool.pendingNonce,
+    onViewerLost: (error) =>
+      logger.error({ err: error }, 'the thread for reads was lost; the next read starts another'),
+  })
+  const view = createNodeView({
+    home,
+    follows: 'reason' in parts.voting ? parts.voting.reason : undefined,
+    core,
+    ledger,
+    pool,
+    liveness,
+    waiters,
+    metrics,
+    transport,
+    intake,
+    reads,
+    now: clock.now,
+    monotonic: clock.monotonic,
+    syncTarget: sync.target,
+    fatal: fault.message,
+  })
+
+  function mayTransact(sender: string): boolean {
+    const { transact } = parameters
+    return transact === 'anyone' || hasRole(state, addressOf(fromHex(sender)), transact.slice('role:'.length))
+  }
+
+  function statusFrame(): Uint8Array {
+    const message: Message = { type: 'status', ...core.status() }
+    return encode(messageCodec, message)
+  }
+
+  /** Validators hear STATUS once a second; observers also of each new certified block, to fetch it. */
+  function announce(isPeriodic: boolean): void {
+    if (isPeriodic) return transport.broadcast('consensus', statusFrame(), 'all')
+    const frame = statusFrame()
+    for (const peer of transport.peers()) {
+      if (peer.validator === null || !index.has(peer.validator)) transport.send(peer.id, 'consensus', frame)
+    }
+  }
+
+  transport.onFrame = inbound.onFrame
+  transport.onRequest = (_peer, payload) => answerBlockRequest(ledger, payload)
+  transport.onGossip = (_peer, _topic, payload) => {
+    return intake.onGossip(payload) ? 'accept' : 'ignore'
+  }
+  transport.onConnect = (peer) => {
+    const validator = peer.validator === null ? undefined : index.get(peer.validator)
+    if (validator !== undefined) {
+      core.onConnect(validator)
+      intake.onValidator(peer.id)
+    }
+    transport.send(peer.id, 'consensus', statusFrame())
+  }
+  transport.onDisconnect = (peer) => {
+    liveness.onGone(peer.id)
+    sync.onPeerGone(peer.id)
+    inbound.onGone(peer.id)
+  }
+
+  let heartbeat: NodeJS.Timeout | undefined
+  return {
+    view: view.api,
+    async start() {
+      await view.load()
+      await evidence.load()
+      replica.start()
+      await transport.start()
+      heartbeat = setInterval(() => {
+        announce(true)
+        view.onBeat()
+        intake.resend()
+      }, STATUS_INTERVAL_MS)
+    },
+    async stop() {
+      clearInterval(heartbeat)
+      sync.stop()
+      intake.stop()
+      await transport.stop()
+      await replica.stop()
+      await evidence.settled()
+      await reads.stop()
+      await verifier.close()
+      await voting?.log.close()
+      await executor.close()
+      await ledger.close()
+    },
+  }
+}
