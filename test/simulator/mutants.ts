@@ -130,17 +130,17 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'certificate not checked in catch-up',
-    file: 'src/sync.ts',
-    find: '      if (fault !== undefined) return `block ',
-    replace: '      void fault // ',
+    file: 'src/sync/check.ts',
+    find: '  return fault === undefined ? undefined : `block ',
+    replace: '  return fault === undefined || true ? undefined : `block ',
     seeds: { from: 0, count: 200 },
     options: { validators: 4, faults: ['byzantine', 'late', 'pause'], behaviours: ['bogus-answer'] },
   },
   {
     name: 'batch not matched with its header in catch-up',
-    file: 'src/sync.ts',
-    find: '      if (batchDigest(decodeBatch(batch)) !== header.batchDigest)\n',
-    replace: "      if (header.batchDigest === '' && batchDigest(decodeBatch(batch)) !== '')\n",
+    file: 'src/sync/check.ts',
+    find: '    if (batchDigest(decodeBatch(batch)) !== header.batchDigest)\n',
+    replace: "    if (header.batchDigest === '' && batchDigest(decodeBatch(batch)) !== '')\n",
     seeds: { from: 40, count: 30 },
     options: { validators: 4, faults: ['byzantine', 'late', 'pause'], behaviours: ['bogus-answer'] },
   },
@@ -242,9 +242,9 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'duplicate VIEW-CHANGEs counted',
-    file: 'src/consensus/new-view.ts',
-    find: '  if (viewChanges.length !== state.quorum || signers.size !== state.quorum) return false\n',
-    replace: '  if (viewChanges.length !== state.quorum || signers.size < 1) return false\n',
+    file: 'src/crypto/view-change-rules.ts',
+    find: '  if (viewChanges.length !== rules.quorum || signers.size !== rules.quorum) return false\n',
+    replace: '  if (viewChanges.length !== rules.quorum || signers.size < 1) return false\n',
     seeds: { from: 280, count: 10 },
     options: {
       validators: 4,
@@ -254,7 +254,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'NEW-VIEW of other VIEW-CHANGEs than signed',
-    file: 'src/consensus/view-change.ts',
+    file: 'src/crypto/view-change-rules.ts',
     find: '  if (hashes.certificateHash !== certificateHash || hashes.preparedHash !== preparedHash) return false\n',
     replace: '  void [hashes, certificateHash, preparedHash]\n',
     seeds: { from: 165, count: 20 },
@@ -290,6 +290,6 @@ export const MUTANTS: Mutant[] = [
     file: 'src/proposing.ts',
     find: '    return nonce - next\n',
     replace: '    return nonces?.size ?? 0\n',
-    seeds: { from: 88, count: 10 },
+    seeds: { from: 72, count: 3 },
   },
 ]
