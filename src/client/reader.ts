@@ -1,4 +1,4 @@
-// Reads of the ledger. Views, scans and values are one node's word for now: what has a proof is checked in light.ts.
+// Reads of the ledger. Views, scans and values are one node's word; what has a proof is checked in light.ts.
 import type { Nodes, Query } from './nodes.ts'
 
 export interface ViewAnswer {
