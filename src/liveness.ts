@@ -64,6 +64,8 @@ export interface Liveness {
   diverged(certifiedHeight: number): string[]
   /** The highest certified height that f+1 validators claim, so at least one correct one. */
   claimedHeight(): number
+  /** The same of views: where the network is, for a node that takes no part in view changes. */
+  claimedView(): number
   /** For how long this node has been below heights claimed so. */
   behindMs(now: number): number
   /** `wallNow` is in ms since 1970. Heights are what peers claim: shown, never trusted. */
@@ -95,10 +97,14 @@ export function createLiveness({ validators, self, progressTimeoutMs, startedAt 
     for (const heard of heards.values()) if (!isSilent(heard, last.at)) heard.silentFrom = now
   }
 
-  function claimedHeight(): number {
-    const heights = others.map(({ key }) => heards.get(key)?.status.h ?? 0).sort((a, b) => b - a)
-    return heights[weakQuorum - 1] ?? 0
+  /** The highest number that f+1 validators say, so that at least one correct one does. */
+  function claimed(of: (status: Status) => number): number {
+    const numbers = others
+      .map(({ key }) => heards.get(key))
+      .map((heard) => (heard === undefined ? 0 : of(heard.status)))
+    return numbers.sort((a, b) => b - a)[weakQuorum - 1] ?? 0
   }
+  const claimedHeight = () => claimed(({ h }) => h)
 
   function isDiverged(key: string, certifiedHeight: number): boolean {
     const mismatch = mismatches.get(key)
@@ -146,6 +152,7 @@ export function createLiveness({ validators, self, progressTimeoutMs, startedAt 
     },
     diverged: (certifiedHeight) => others.filter(({ key }) => isDiverged(key, certifiedHeight)).map(({ name }) => name),
     claimedHeight,
+    claimedView: () => claimed(({ view }) => view),
     behindMs: (now) => (ownBehindSince === undefined ? 0 : now - ownBehindSince),
     peers(connected, certifiedHeight, now, wallNow) {
       forgiveSleep(now)

@@ -81,7 +81,9 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
   }
 
   function status(): StatusView {
-    const { lastExec, epoch, view } = core.state
+    const { lastExec, epoch, self } = core.state
+    // An observer hears of views and takes no part in them.
+    const view = self === undefined ? Math.max(core.state.view, liveness.claimedView()) : core.state.view
     const h = certifiedHeight()
     const target = ports.syncTarget()
     return {

@@ -163,6 +163,13 @@ describe('claimed heights', () => {
     expect(liveness.claimedHeight()).toBe(3)
   })
 
+  it('and views likewise', () => {
+    const { liveness, second } = world()
+    const inView = (view: number) => ({ ...statusAt(3), view })
+    second({ [one]: inView(70), [two]: inView(2), [three]: inView(2) })
+    expect(liveness.claimedView()).toBe(2)
+  })
+
   it('above the own one for long mean that this node is behind', () => {
     const { liveness, second } = world()
     const claims = { [one]: statusAt(3), [two]: statusAt(3), [three]: statusAt(0) }
