@@ -17,9 +17,9 @@ if (runsEntry) {
 } else {
   const node = file('../node_modules/node/bin/node')
   if (!existsSync(node)) {
-    process.stderr.write(
-      `quorate: Node.js ${process.version} is too old, expected 22.18 or later: run npm ci in ${file('..')}, or install Node.js 24\n`,
-    )
+    const mend = isCheckout ? `run npm ci in ${file('..')}, or install Node.js 24` : 'install Node.js 24'
+    const least = isCheckout ? '22.18' : '22.12'
+    process.stderr.write(`quorate: Node.js ${process.version} is too old, expected ${least} or later: ${mend}\n`)
     process.exit(1)
   }
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })

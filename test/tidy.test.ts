@@ -1,5 +1,5 @@
 // The house rules that a machine can hold: who may import whom, and what the consensus core must not reach for.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -109,6 +109,14 @@ describe('outside libraries', () => {
     ])
     const used = new Set(inCode.map(packageOf))
     expect(declared.filter((name) => !used.has(name))).toEqual([])
+  })
+})
+
+describe('the package', () => {
+  it('exports only files that there are', () => {
+    const manifest = JSON.parse(read('package.json')) as { exports: Record<string, Record<string, string>> }
+    const sources = Object.values(manifest.exports).map((entry) => entry['quorate-source']!)
+    expect(sources.filter((file) => !existsSync(join(root, file)))).toEqual([])
   })
 })
 
