@@ -71,10 +71,15 @@ export function onViewChange(context: Context, change: ViewChange): void {
   state.viewChanges.set(signer, change)
   maybeLeaveView(context)
   if (state.active) return
-  if (state.newViewDeadline === undefined && viewChangesFor(state, state.view).length >= state.quorum) {
+  if (state.newViewDeadline === undefined && countLeft(state) >= state.quorum) {
     state.newViewDeadline = state.at + state.timeoutMs
   }
   maybeSendNewView(context)
+}
+
+/** Validators that have left every view below this one: one that went on to a higher view has left this one's start too. */
+function countLeft(state: State): number {
+  return [...state.viewChanges.values()].filter((change) => change.vote.body.newView >= state.view).length
 }
 
 /** The VIEW-CHANGEs to a view, in signer order. */
