@@ -1,4 +1,4 @@
-// A fast hash for what nobody attacks: the trace of a run, and the simulator's stub signatures.
+// A fast hash for what nobody attacks: the trace of a run, and the simulator's keyed-hash signatures.
 
 /** Two lanes of FNV-1a with different offsets, finished like MurmurHash3. */
 export interface Fingerprint {
