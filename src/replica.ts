@@ -155,6 +155,7 @@ export function createReplica(ports: ReplicaPorts): Replica {
     await save(effects, certificates)
     for (const outgoing of effects.send) ports.send(outgoing)
     deliver(effects.deliver)
+    await compactLog()
   }
 
   function collect(into: Effects, event: Event): void {
@@ -200,13 +201,15 @@ export function createReplica(ports: ReplicaPorts): Replica {
     // First the certificates: a record of a slot that is in the window only because of them would be left out at a restart, which
     // would then vote anew, and two records of one slot would be in the log. What they put out of the window is dropped by a rewrite.
     await certifying
-    if (ports.log.bytes() > rewriteAtBytes) {
-      await ports.log.rewrite(core.liveRecords().map((record) => encode(recordCodec, record)))
-      rewriteAtBytes = Math.max(LOG_REWRITE_BYTES, 2 * ports.log.bytes())
-      return
-    }
     ports.log.append(effects.save.map((record) => encode(recordCodec, record)))
     await ports.log.sync()
+  }
+
+  /** After the round's messages have left: what the rewrite drops (the first of two VIEW-CHANGEs of one round) still backed them. */
+  async function compactLog(): Promise<void> {
+    if (ports.log === undefined || ports.log.bytes() <= rewriteAtBytes) return
+    await ports.log.rewrite(core.liveRecords().map((record) => encode(recordCodec, record)))
+    rewriteAtBytes = Math.max(LOG_REWRITE_BYTES, 2 * ports.log.bytes())
   }
 
   function deliver(deliveries: Delivery[]): void {
