@@ -1,7 +1,7 @@
 // What a node opens before its parts are joined: files, threads and sockets. What was opened is closed again when a later one fails.
 import type { Logger } from 'pino'
+import type { CoreOptions } from './consensus/core.ts'
 import { type LogRecord, recordCodec } from './consensus/record.ts'
-import type { StateOptions } from './consensus/state.ts'
 import { verify } from './crypto/signer.ts'
 import { createVerifier, type Verifier } from './crypto/verifier.ts'
 import type { ExecuteQuestion, ExecutorOptions } from './executor.ts'
@@ -25,7 +25,7 @@ export interface Parts {
   position: StartPosition
 }
 
-type StartPosition = Pick<StateOptions, 'lastExec' | 'h' | 'certified' | 'uncertified'>
+type StartPosition = Pick<CoreOptions, 'lastExec' | 'h' | 'certified' | 'uncertified'>
 
 /** Where the ledger says this node is: what it has executed, and up to where a quorum vouches for that. */
 async function readPosition(ledger: Ledger): Promise<StartPosition> {
@@ -35,7 +35,7 @@ async function readPosition(ledger: Ledger): Promise<StartPosition> {
   for (let height = h + 1; height <= lastExec; height++) {
     const block = await ledger.block(height)
     if (block === undefined) throw new Error(`the ledger has no block ${height} below its head ${lastExec}`)
-    uncertified.push({ header: block.header, hash: block.blockHash })
+    uncertified.push({ header: block.header, hash: block.blockHash, batch: block.batch })
   }
   const [header, certificate] = [await ledger.header(h), await ledger.certificate(h)]
   const certified = header === undefined || certificate === undefined ? undefined : { header, certificate }

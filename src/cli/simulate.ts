@@ -99,7 +99,7 @@ async function readScenario(file: string): Promise<Scenario> {
   const text = await readFile(file, 'utf8')
   try {
     const scenario = JSON.parse(text) as Partial<Scenario>
-    const isWhole = ['seed', 'validators', 'chaosMs', 'boundMs', 'parameters', 'weather'].every(
+    const isWhole = ['seed', 'validators', 'chaosMs', 'boundMs', 'parameters', 'weather', 'healedWeather'].every(
       (key) => key in scenario,
     )
     if (isWhole && Array.isArray(scenario.faults) && Array.isArray(scenario.transactions)) return scenario as Scenario

@@ -11,7 +11,7 @@ import { onNewView } from './new-view.ts'
 import { onPrepare } from './prepare.ts'
 import { inFlight, onProposal, onPropose, proposalSlot } from './proposal.ts'
 import type { LogRecord } from './record.ts'
-import { liveRecords, onStart, restore } from './restore.ts'
+import { liveRecords, onStart, restore, type UncertifiedBlock } from './restore.ts'
 import { type Context, createState, type OwnMessage, type State, type StateOptions } from './state.ts'
 import { forgetStatus, onStatus, statusOf } from './status.ts'
 import { onSuspect } from './suspect.ts'
@@ -22,6 +22,8 @@ import { isWanted } from './wanted.ts'
 export interface CoreOptions extends StateOptions {
   /** Signs bytes with the validator's key. Ed25519 is deterministic (RFC 8032), so the core stays pure. */
   sign: (bytes: Uint8Array) => Uint8Array
+  /** From the ledger: the blocks executed above `h`, lowest first. */
+  uncertified: UncertifiedBlock[]
   /** The consensus log's records, oldest first. */
   records: LogRecord[]
 }
@@ -45,9 +47,9 @@ export interface Core {
 }
 
 export function createCore(options: CoreOptions): Core {
-  const { sign, records, ...given } = options
+  const { sign, uncertified, records, ...given } = options
   const state = createState(given)
-  restore(state, records)
+  restore(state, uncertified, records)
   return {
     state,
     step: (event) => step(state, sign, event),

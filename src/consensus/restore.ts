@@ -1,6 +1,6 @@
 // Restart: the consensus log's records put every promise back where it was, so the same bytes are sent again and nothing else is signed.
 import { batchDigest } from '../crypto/digest.ts'
-import { type Batch, batchCodec, ZERO_HASH } from '../types/block.ts'
+import { batchCodec, type Header, ZERO_HASH } from '../types/block.ts'
 import { type Proposal, preparesOf } from '../types/message.ts'
 import { decode, encode } from '../types/schema.ts'
 import { NULL_BODY } from './body.ts'
@@ -22,8 +22,21 @@ import {
 } from './state.ts'
 import { moveToView } from './view-change.ts'
 
+/** A block that was executed here and has no certificate yet: its EXEC is signed again, and its batch may be proposed again. */
+export interface UncertifiedBlock {
+  header: Header
+  hash: string
+  /** As in the ledger: {@link batchCodec}'s encoding. */
+  batch: Uint8Array
+}
+
 /** Applies the records in the order they were written. Those at or below the certified height are history already. */
-export function restore(state: State, records: LogRecord[]): void {
+export function restore(state: State, uncertified: UncertifiedBlock[], records: LogRecord[]): void {
+  for (const { header, hash, batch } of uncertified) {
+    const slot = slotAt(state, header.height)
+    slot.block = { header, hash }
+    keepBody(slot, batch)
+  }
   for (const record of records) {
     assertInvariant(record.genesisHash === state.genesisHash, 'the consensus log belongs to another network')
     if (record.epoch === state.epoch.epoch) restoreRecord(state, record)
@@ -36,7 +49,7 @@ function restoreRecord(state: State, record: LogRecord): void {
     case 'proposal':
       return restoreProposal(slotOf(record.proposal.prePrepare.body.seq), record.proposal)
     case 'body':
-      return keepBody(slotOf(record.seq), record.batch)
+      return keepBody(slotOf(record.seq), encode(batchCodec, record.batch))
     case 'prepare': {
       const { vote } = record
       const slot = slotOf(vote.body.seq)
@@ -78,9 +91,10 @@ function restoreProposal(slot: Slot | undefined, proposal: Proposal): void {
   slot.bodies.set(digest, { digest, batch: decode(batchCodec, proposal.batch), bytes: proposal.batch })
 }
 
-function keepBody(slot: Slot | undefined, batch: Batch): void {
+function keepBody(slot: Slot | undefined, bytes: Uint8Array): void {
+  const batch = decode(batchCodec, bytes)
   const digest = batchDigest(batch)
-  slot?.bodies.set(digest, digest === ZERO_HASH ? NULL_BODY : { digest, batch, bytes: encode(batchCodec, batch) })
+  slot?.bodies.set(digest, digest === ZERO_HASH ? NULL_BODY : { digest, batch, bytes })
 }
 
 /** The first step: what was voted counts again, each executed block without a certificate gets its EXEC, re-proposals their votes. */

@@ -115,15 +115,12 @@ export interface StateOptions {
   lastExec: number
   h: number
   certified: Certified | undefined
-  /** Blocks executed above `h`, lowest first: their EXECs are signed again at the start. */
-  uncertified: { header: Header; hash: string }[]
 }
 
 export function createState(options: StateOptions): State {
-  const { uncertified, ...given } = options
   const { validators, parameters } = options.epoch
-  const state: State = {
-    ...given,
+  return {
+    ...options,
     quorum: quorumOf(validators.length),
     weakQuorum: weakQuorumOf(validators.length),
     diverged: false,
@@ -151,8 +148,6 @@ export function createState(options: StateOptions): State {
     accusations: new Map(),
     bodiesServed: new Map(),
   }
-  for (const block of uncertified) slotAt(state, block.header.height).block = block
-  return state
 }
 
 /** True when `seq` may be voted on: above the certified height, within L of it, not beyond the epoch's end. */

@@ -51,9 +51,9 @@ export function moveToView(state: State, view: number): void {
   }
 }
 
-/** Keeps the batches that may come back: prepared, committed, or accepted in the view just left. */
-function forgetBodies({ accepted, bodies, prepared, committed }: Slot, lastView: number): void {
-  const kept = new Set([prepared?.digest, committed?.digest, accepted.get(lastView)?.digest])
+/** Keeps the batches that may come back: prepared, committed, executed, or accepted in the view just left. */
+function forgetBodies({ accepted, bodies, prepared, committed, block }: Slot, lastView: number): void {
+  const kept = new Set([prepared?.digest, committed?.digest, block?.header.batchDigest, accepted.get(lastView)?.digest])
   for (const digest of bodies.keys()) if (!kept.has(digest)) bodies.delete(digest)
 }
 

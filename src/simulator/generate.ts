@@ -31,7 +31,8 @@ const SIZES = [4, 4, 4, 4, 4, 5, 6, 7, 1, 2, 3, 8, 10] as const
 const REMAINS: readonly Remains[] = ['none', 'short', 'torn', 'misordered', 'all']
 /** One seed in so many checks real signatures. */
 const SIGNED_EVERY = 100
-const CALM: Weather = { delayUs: 2_000, delayMaxMs: 40, dropRate: 0, duplicateRate: 0 }
+const NEAR: Weather = { delayUs: 2_000, delayMaxMs: 40, dropRate: 0, duplicateRate: 0 }
+const FAR: Weather = { delayUs: 60_000, delayMaxMs: 200, dropRate: 0, duplicateRate: 0 }
 
 export function generateScenario(seed: number, options: GenerateOptions = {}): Scenario {
   const random = createRandom(seed, 1)
@@ -39,6 +40,7 @@ export function generateScenario(seed: number, options: GenerateOptions = {}): S
   const chaosMs = options.chaosMs ?? random.between(2_000, 6_000)
   const kinds = chooseKinds(random, options.faults ?? FAULT_TYPES)
   const faults = kinds.flatMap((kind) => faultsOf(kind, random, validators, chaosMs, options))
+  const calm = random.chance(0.2) ? FAR : NEAR
   const isSkewed = kinds.includes('clock')
   return {
     seed,
@@ -47,7 +49,8 @@ export function generateScenario(seed: number, options: GenerateOptions = {}): S
     chaosMs,
     boundMs: 60_000,
     parameters: chooseParameters(random),
-    weather: kinds.includes('storm') ? chooseWeather(random) : CALM,
+    weather: kinds.includes('storm') ? chooseWeather(random) : calm,
+    healedWeather: calm,
     skewsMs: Array.from({ length: validators }, () => (isSkewed ? random.between(-800, 800) : 0)),
     logRewriteBytes: random.chance(0.3) ? random.between(4_000, 30_000) : 1_000_000,
     transactions: chooseTransactions(random, validators, chaosMs),
@@ -63,11 +66,13 @@ function chooseKinds(random: Random, allowed: readonly FaultType[]): FaultType[]
 
 function chooseParameters(random: Random) {
   const inFlightBlocks = random.pick([1, 2, 4, 8])
+  // The shortest is shorter than many messages take: only timeouts that grow come to rest in it.
+  const progressTimeoutMs = random.pick([30, 500, 1_000, 2_000])
   return {
     blockTransactionsMax: random.pick([1, 2, 4, 100]),
     batchDelayMs: random.pick([5, 20, 50]),
-    progressTimeoutMs: random.pick([500, 1_000, 2_000]),
-    timeoutMaxMs: 8_000,
+    progressTimeoutMs,
+    timeoutMaxMs: random.pick([Math.max(500, progressTimeoutMs), 8_000]),
     timeAheadMs: 1_000,
     timePastMs: 10_000,
     inFlightBlocks,
@@ -121,6 +126,7 @@ function faultsOf(
     case 'pause':
       return some(2, () => ({ type: kind, node: node(), atMs: when(), forMs: random.between(10, 4_000) }))
     case 'partition':
+      if (random.chance(0.4)) return chooseRestlessCuts(random, validators, chaosMs)
       return some(2, () => ({
         type: kind,
         atMs: when(),
@@ -165,14 +171,43 @@ function chooseByzantine(random: Random, validators: number, options: GenerateOp
   })
 }
 
-/** Two sides; one side deaf or mute; or any links at all, so that who reaches whom is not transitive. */
-function chooseCut(random: Random, validators: number): [number, number][] {
+/** One cut after another, each too short for the network to come to rest: views follow views, and differ in what they prepared. */
+function chooseRestlessCuts(random: Random, validators: number, chaosMs: number): Fault[] {
+  const faults: Fault[] = []
+  for (let atMs = random.below(1_000); atMs < chaosMs; ) {
+    const forMs = random.between(50, 700)
+    faults.push({
+      type: 'partition',
+      atMs,
+      forMs,
+      cut: chooseCut(random, validators, ['any', 'alone', 'deaf']),
+      flapMs: 0,
+      isNoticed: random.chance(0.3),
+    })
+    atMs += forMs + (random.chance(0.5) ? 0 : random.between(1, 50))
+  }
+  return faults
+}
+
+const CUT_SHAPES: readonly ('sides' | 'one-way' | 'any' | 'alone' | 'deaf')[] = [
+  'sides',
+  'one-way',
+  'any',
+  'alone',
+  'deaf',
+]
+
+/** Two sides; one side or one node deaf or mute; one node alone; or any links, so that who reaches whom is not transitive. */
+function chooseCut(random: Random, validators: number, shapes = CUT_SHAPES): [number, number][] {
   const links: [number, number][] = []
   for (let from = 0; from < validators; from++) {
     for (let to = 0; to < validators; to++) if (from !== to) links.push([from, to])
   }
-  const shape = random.pick(['sides', 'one-way', 'any'] as const)
+  const shape = random.pick(shapes)
   if (shape === 'any') return links.filter(() => random.chance(0.4))
+  const one = random.below(validators)
+  if (shape === 'alone') return links.filter(([from, to]) => from === one || to === one)
+  if (shape === 'deaf') return links.filter(([, to]) => to === one)
   const side = Array.from({ length: validators }, () => random.chance(0.5))
   if (shape === 'sides') return links.filter(([from, to]) => side[from] !== side[to])
   return links.filter(([from, to]) => side[from] && !side[to])

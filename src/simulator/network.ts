@@ -38,13 +38,13 @@ export interface NetworkOptions {
   machines: Machine[]
   endpoints: (Endpoint | undefined)[]
   weather: Weather
+  healedWeather: Weather
   /** Whether two hosts know of each other at all. */
   mayConnect(a: number, b: number): boolean
   /** Everything that arrives, in order: part of the trace. */
   onArrival(from: number, to: number, channel: Channel, frame: Uint8Array): void
 }
 
-const CALM: Weather = { delayUs: 1_000, delayMaxMs: 20, dropRate: 0, duplicateRate: 0 }
 /** Between machines a message takes at least so long. */
 const DELAY_LEAST_US = 100
 const CONNECT_US = 3_000
@@ -172,7 +172,7 @@ export function createNetwork(options: NetworkOptions): Network {
     },
     heal() {
       cuts.fill(0)
-      weather = CALM
+      weather = options.healedWeather
       connectAll()
     },
   }

@@ -226,8 +226,8 @@ function createCoreOf({ genesisHash, epoch, validatorsHash, self, key, records, 
   const h = ledger.certifiedHeight()
   const uncertified = []
   for (let height = h + 1; height <= lastExec; height++) {
-    const { header, blockHash: hash } = ledger.block(height)!
-    uncertified.push({ header, hash })
+    const { header, blockHash: hash, batch } = ledger.block(height)!
+    uncertified.push({ header, hash, batch })
   }
   const certificate = ledger.certificate(h)
   return createCore({

@@ -13,6 +13,8 @@ export interface Scenario {
   boundMs: number
   parameters: Partial<Parameters>
   weather: Weather
+  /** What messages meet once everything has healed. */
+  healedWeather: Weather
   /** How far each node's wall clock is from true time until everything heals. */
   skewsMs: number[]
   /** The log is rewritten once it has grown past this. */

@@ -186,7 +186,8 @@ export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
         report('certificate', node, `COMMIT (${view}, ${seq}) without a quorum of PREPAREs for it`)
       return
     }
-    if (digest !== ZERO_HASH && !votes.bodies.has(digest)) missing('batch')
+    const isExecuted = ledgers[node]!.blocks[seq]?.header.batchDigest === digest
+    if (digest !== ZERO_HASH && !isExecuted && !votes.bodies.has(digest)) missing('batch')
     const isProposed = votes.proposals.get(slot) === digest
     if (vote.type === 'pre-prepare' ? !isProposed : votes.prepares.get(slot) !== digest) missing('record')
   }

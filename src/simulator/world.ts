@@ -117,6 +117,7 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
     machines,
     endpoints,
     weather: scenario.weather,
+    healedWeather: scenario.healedWeather,
     mayConnect,
     onArrival(from, to, channel, frame) {
       fingerprint.bytes(frame)
@@ -272,8 +273,9 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
       report('liveness', null, `${clients.missing()} transactions have not run; heights ${heights.join(' ')}`)
     }
     // A window of a few blocks can close before a slower replica's: its proposals then wait for STATUS.
-    const { windowBlocks = 32, inFlightBlocks = 8 } = scenario.parameters
-    const isRoomy = windowBlocks >= 4 * inFlightBlocks
+    const { windowBlocks = 32, inFlightBlocks = 8, progressTimeoutMs = 0 } = scenario.parameters
+    const isPatient = progressTimeoutMs >= 10 * scenario.weather.delayMaxMs
+    const isRoomy = windowBlocks >= 4 * inFlightBlocks && isPatient
     if (scenario.faults.length === 0 && isRoomy && view > 0)
       report('view', null, `a run without faults ended in view ${view}`)
   }

@@ -98,7 +98,11 @@ export class Cluster {
       lastExec: disk.chain.length,
       h,
       certified: h === 0 ? undefined : { header: disk.headers[h - 1]!, certificate: disk.certificates[h - 1]! },
-      uncertified: disk.chain.slice(h).map((hash, offset) => ({ header: disk.headers[h + offset]!, hash })),
+      uncertified: disk.chain.slice(h).map((hash, offset) => ({
+        header: disk.headers[h + offset]!,
+        hash,
+        batch: encode(batchCodec, disk.batches[h + offset]!),
+      })),
       sign: (bytes) => signatureOf(index, bytes),
       records: [...disk.records],
     })

@@ -33,6 +33,7 @@ export interface Disk {
   records: Uint8Array[]
   chain: string[]
   headers: Header[]
+  batches: Uint8Array[]
   certificates: Certificate[]
 }
 /** What is durable after one write, and what was sent between that write and the next. */
@@ -161,10 +162,11 @@ export function newViewEvent(view: number, viewChanges: ViewChange[]): Event {
 const hashOfChanges = (viewChanges: ViewChange[]) => toHex(sha256(encode(list(viewChangeCodec, 100), viewChanges)))
 
 /** What is in the lists never changes, so new lists are enough. */
-const copyOf = ({ records, chain, headers, certificates }: Disk): Disk => ({
+const copyOf = ({ records, chain, headers, batches, certificates }: Disk): Disk => ({
   records: [...records],
   chain: [...chain],
   headers: [...headers],
+  batches: [...batches],
   certificates: [...certificates],
 })
 
@@ -179,7 +181,7 @@ export interface WorldOptions {
 
 export function createWorld(options: WorldOptions = {}) {
   const { validators = 4, self = 1, voting = true, proposing } = options
-  const disk: Disk = copyOf(options.disk ?? { records: [], chain: [], headers: [], certificates: [] })
+  const disk: Disk = copyOf(options.disk ?? { records: [], chain: [], headers: [], batches: [], certificates: [] })
   const trace: string[] = []
   const moments: Moment[] = [{ disk: copyOf(disk), after: 'nothing', sent: [] }]
   const doors = { sync: createDoor(), execute: createDoor(), certificates: createDoor() }
@@ -213,7 +215,11 @@ export function createWorld(options: WorldOptions = {}) {
     lastExec: disk.chain.length,
     h,
     certified: h === 0 ? undefined : { header: disk.headers[h - 1]!, certificate: disk.certificates[h - 1]! },
-    uncertified: disk.chain.slice(h).map((hash, offset) => ({ header: disk.headers[h + offset]!, hash })),
+    uncertified: disk.chain.slice(h).map((hash, offset) => ({
+      header: disk.headers[h + offset]!,
+      hash,
+      batch: disk.batches[h + offset]!,
+    })),
     sign: (bytes) => Uint8Array.of(...sha256(bytes), ...sha256(Buffer.from(keyOf(self)))),
     records: disk.records.map((record) => decode(recordCodec, record)),
   })
@@ -254,6 +260,7 @@ export function createWorld(options: WorldOptions = {}) {
       const header = headerAt(height, { batchDigest: digest })
       disk.chain.push(blockHash)
       disk.headers.push(header)
+      disk.batches.push(bytes)
       note(`executed ${height}`, true)
       return { header, blockHash, transactions: [], nextNonces: [] }
     },

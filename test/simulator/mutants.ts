@@ -58,8 +58,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'votes forgotten on restart',
     file: 'src/consensus/core.ts',
-    find: '  restore(state, records)\n',
-    replace: '  restore(state, [])\n',
+    find: '  restore(state, uncertified, records)\n',
+    replace: '  restore(state, uncertified, [])\n',
     seeds: { from: 0, count: 400 },
   },
   {
@@ -291,5 +291,35 @@ export const MUTANTS: Mutant[] = [
     find: '    return nonce - next\n',
     replace: '    return nonces?.size ?? 0\n',
     seeds: { from: 72, count: 3 },
+  },
+  {
+    name: 'lowest instead of highest view',
+    file: 'src/consensus/new-view.ts',
+    find: 'one.view > best.view ? one : best',
+    replace: 'best.view < 0 || one.view < best.view ? one : best',
+    seeds: { from: 580, count: 10 },
+    options: { validators: 4, faults: ['partition', 'storm'] },
+  },
+  {
+    name: 'SUSPECT is sent once',
+    file: 'src/consensus/suspect.ts',
+    find: '  if (suspicion === undefined || at - suspicion.sentAt < SEND_EVERY_MS) return\n',
+    replace: '  if (suspicion === undefined || at >= 0) return\n',
+    seeds: { from: 610, count: 10 },
+    options: { validators: 4, faults: ['byzantine', 'partition'], behaviours: ['silent'] },
+  },
+  {
+    name: 'timeouts never grow',
+    file: 'src/consensus/timers.ts',
+    find: 'Math.min(state.timeoutMs * 2, state.epoch.parameters.timeoutMaxMs)',
+    replace: 'state.timeoutMs',
+    seeds: { from: 0, count: 100 },
+  },
+  {
+    name: 'batches of executed blocks lost on restart',
+    file: 'src/consensus/restore.ts',
+    find: '    keepBody(slot, batch)\n',
+    replace: '    void batch\n',
+    seeds: { from: 0, count: 400 },
   },
 ]
