@@ -81,16 +81,23 @@ export function acceptReproposals(state: State): Slot[] {
     const slot = slotAt(state, seq)
     if (slot.accepted.has(state.view)) continue
     const decided = slot.committed?.digest ?? slot.block?.header.batchDigest
-    assertInvariant(
-      decided === undefined || decided === digest,
-      `view ${state.view} proposes something else at sequence ${seq} than was decided: more validators are faulty than tolerated`,
-    )
+    if (decided !== undefined && decided !== digest) {
+      assertInvariant(
+        !isDecidedBefore(slot, state.view),
+        `view ${state.view} proposes something else at sequence ${seq} than was decided: more validators are faulty than tolerated`,
+      )
+      // This view is late: nothing came of its proposal, and a higher one decided.
+      continue
+    }
     slot.accepted.set(state.view, { digest, proposal: undefined })
     if (digest === ZERO_HASH) slot.bodies.set(ZERO_HASH, NULL_BODY)
     accepted.push(slot)
   }
   return accepted
 }
+
+/** In which view a block from before a restart was decided is not known. */
+const isDecidedBefore = ({ committed }: Slot, view: number): boolean => committed !== undefined && committed.view < view
 
 /** Votes on every accepted re-proposal whose batch is here, also on those executed already, and asks for the other batches. */
 export function voteOnReproposals(context: Context): void {

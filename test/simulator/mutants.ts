@@ -141,7 +141,7 @@ export const MUTANTS: Mutant[] = [
     file: 'src/sync/check.ts',
     find: '    if (batchDigest(decodeBatch(batch)) !== header.batchDigest)\n',
     replace: "    if (header.batchDigest === '' && batchDigest(decodeBatch(batch)) !== '')\n",
-    seeds: { from: 40, count: 30 },
+    seeds: { from: 0, count: 30 },
     options: { validators: 4, faults: ['byzantine', 'late', 'pause'], behaviours: ['bogus-answer'] },
   },
   {
@@ -257,7 +257,7 @@ export const MUTANTS: Mutant[] = [
     file: 'src/crypto/view-change-rules.ts',
     find: '  if (hashes.certificateHash !== certificateHash || hashes.preparedHash !== preparedHash) return false\n',
     replace: '  void [hashes, certificateHash, preparedHash]\n',
-    seeds: { from: 165, count: 20 },
+    seeds: { from: 0, count: 80 },
     options: {
       validators: 4,
       faults: ['byzantine', 'crash', 'pause'],
@@ -290,14 +290,14 @@ export const MUTANTS: Mutant[] = [
     file: 'src/proposing.ts',
     find: '    return nonce - next\n',
     replace: '    return nonces?.size ?? 0\n',
-    seeds: { from: 72, count: 3 },
+    seeds: { from: 20, count: 30 },
   },
   {
     name: 'lowest instead of highest view',
     file: 'src/consensus/new-view.ts',
     find: 'one.view > best.view ? one : best',
     replace: 'best.view < 0 || one.view < best.view ? one : best',
-    seeds: { from: 580, count: 10 },
+    seeds: { from: 110, count: 10 },
     options: { validators: 4, faults: ['partition', 'storm'] },
   },
   {
@@ -305,7 +305,7 @@ export const MUTANTS: Mutant[] = [
     file: 'src/consensus/suspect.ts',
     find: '  if (suspicion === undefined || at - suspicion.sentAt < SEND_EVERY_MS) return\n',
     replace: '  if (suspicion === undefined || at >= 0) return\n',
-    seeds: { from: 610, count: 10 },
+    seeds: { from: 1140, count: 10 },
     options: { validators: 4, faults: ['byzantine', 'partition'], behaviours: ['silent'] },
   },
   {
@@ -314,12 +314,5 @@ export const MUTANTS: Mutant[] = [
     find: 'Math.min(state.timeoutMs * 2, state.epoch.parameters.timeoutMaxMs)',
     replace: 'state.timeoutMs',
     seeds: { from: 0, count: 100 },
-  },
-  {
-    name: 'batches of executed blocks lost on restart',
-    file: 'src/consensus/restore.ts',
-    find: '    keepBody(slot, batch)\n',
-    replace: '    void batch\n',
-    seeds: { from: 0, count: 400 },
   },
 ]
