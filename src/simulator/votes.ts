@@ -41,8 +41,8 @@ export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
   const signers = new Map<string, Map<string, Set<number>>>()
   /** What may be committed, by sequence. */
   const committed = new Map<number, { view: number; digest: string }>()
-  /** What the NEW-VIEW of each view obliges everyone to propose again, by sequence. */
-  const fixed = new Map<number, Map<number, string>>()
+  /** By node and view: what the NEW-VIEW it took over obliges it to vote for again, by sequence. A liar may show each another one. */
+  const fixed: Map<number, Map<number, string>>[] = Array.from({ length: size }, () => new Map())
   const isCertifiable = (voters: number) => voters + faulty.size >= quorum
 
   function onSend(node: number, message: Message, state: Readonly<State>): void {
@@ -73,7 +73,7 @@ export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
     const { view, seq, digest } = vote.body
     checkDomain(node, vote, state, seq)
     checkDurable(node, vote)
-    const again = vote.type === 'commit' ? undefined : fixed.get(view)?.get(seq)
+    const again = vote.type === 'commit' ? undefined : fixed[node]!.get(view)?.get(seq)
     if (again !== undefined && again !== digest && seq > ledgers[node]!.certifiedHeight)
       report('certificate', node, `${vote.type} (${view}, ${seq}) for ${short(digest)}, NEW-VIEW fixes ${short(again)}`)
     const slot = slotKey(view, seq)
@@ -219,7 +219,7 @@ export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
       for (const record of addRecords(durable[node]!, node, records)) {
         const fault = record.type === 'new-view' ? newViewFault(record.newView, quorum) : undefined
         if (fault !== undefined) report('certificate', node, fault)
-        if (record.type === 'new-view') fixed.set(record.newView.vote.body.view, proposedAgain(record.newView))
+        if (record.type === 'new-view') fixed[node]!.set(record.newView.vote.body.view, proposedAgain(record.newView))
       }
     },
     onSend,
