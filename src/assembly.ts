@@ -165,12 +165,14 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
       onCertified({ height }) {
         metrics.onCertified(clock.now() - view.onCertified(height))
         waiters.onCertified(height)
+        inbound.onMoved()
         announce(false)
       },
       onReport(report) {
         if (report.type === 'view') {
           const { view, active } = report
           const primary = validators[primaryOf(epoch, view)]!.name
+          inbound.onMoved()
           logger.info({ view, primary }, active ? 'a view is active' : 'leaving a view: its primary made no progress')
           return
         }

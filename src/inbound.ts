@@ -4,12 +4,13 @@ import type { Core } from './consensus/core.ts'
 import { proposerOf } from './consensus/proposer.ts'
 import { batchDigest, wireHash } from './crypto/digest.ts'
 import type { Verifier } from './crypto/verifier.ts'
+import { createEarlyProposals } from './early.ts'
 import { type BatchRules, checkBatch } from './network/batch.ts'
 import { createBucket } from './network/bucket.ts'
 import type { Edge } from './network/edge.ts'
 import type { Replica } from './replica.ts'
 import { type Batch, batchCodec } from './types/block.ts'
-import type { Proposal, Status } from './types/message.ts'
+import type { Message, Proposal, Status } from './types/message.ts'
 import { DecodeError, decode } from './types/schema.ts'
 
 export interface InboundPorts {
@@ -40,6 +41,8 @@ type Channel = 'consensus' | 'proposals' | 'transactions'
 
 export interface Inbound {
   onFrame(peer: Sender, channel: Channel, frame: Uint8Array): void
+  /** The core has entered a view or moved its window: what came too early for that may be wanted now. */
+  onMoved(): void
   /** The peer's connection ended. */
   onGone(peer: string): void
 }
@@ -56,6 +59,7 @@ export function createInbound(ports: InboundPorts): Inbound {
   const { core, edge, replica } = ports
   /** Sequences of which a batch is being checked, one at a time: neither copies nor a flood of a lying primary's cost more. */
   const checking = new Set<number>()
+  const early = createEarlyProposals<Sender>(core.state)
   const strangers = new Map<string, ReturnType<typeof createBucket>>()
   /** By validator, not by peer: node keys cost nothing. */
   const validators = new Map<number, ReturnType<typeof createBucket>>()
@@ -79,12 +83,20 @@ export function createInbound(ports: InboundPorts): Inbound {
       ports.onTransactions(peer.id, frame).catch(ports.onError)
       return
     }
+    check(peer, channel, frame)
+  }
+
+  function check(peer: Sender, channel: 'consensus' | 'proposals', frame: Uint8Array): void {
     const verdict = edge.checkFrame(frame, channel)
-    if (!verdict.ok) {
-      if (verdict.fault === 'bad') ports.blame(peer.id, verdict.reason)
-      return
-    }
-    const { message } = verdict
+    if (verdict.ok) return take(peer, verdict.message)
+    if (verdict.fault === 'bad') return ports.blame(peer.id, verdict.reason)
+    if (verdict.fault !== 'unwanted' || verdict.message.type !== 'proposal' || peer.validator === null) return
+    const { signer } = verdict.message.prePrepare
+    if (ports.validatorIndex(peer.validator) === signer) early.hold({ peer, frame }, verdict.message)
+  }
+
+  /** Every signature in it was verified. */
+  function take(peer: Sender, message: Message): void {
     switch (message.type) {
       case 'proposal':
         onProposal(peer.id, message).catch(ports.onError)
@@ -163,7 +175,14 @@ export function createInbound(ports: InboundPorts): Inbound {
     replica.push({ type: 'proposal', proposal: { ...proposal }, batch })
   }
 
-  return { onFrame, onGone: (peer) => void strangers.delete(peer) }
+  return {
+    onFrame,
+    onMoved() {
+      const isDue = (proposal: Proposal) => core.isWanted({ type: 'proposal', ...proposal })
+      for (const { peer, frame } of early.release(isDue)) check(peer, 'proposals', frame)
+    },
+    onGone: (peer) => void strangers.delete(peer),
+  }
 }
 
 const isSameSlot = (a: Slot, b: Slot): boolean => a.view === b.view && a.seq === b.seq && a.digest === b.digest

@@ -1,6 +1,6 @@
 // Proposals on their way in: what a flood, a lying relay or a replay costs, and that none of them stands in the way of the good one.
-import { expect, it } from 'vitest'
-import { createCore } from '../src/consensus/core.ts'
+import { describe, expect, it } from 'vitest'
+import { type Core, createCore } from '../src/consensus/core.ts'
 import { batchDigest } from '../src/crypto/digest.ts'
 import { intrinsicGas } from '../src/execution/cost.ts'
 import { createInbound } from '../src/inbound.ts'
@@ -82,7 +82,7 @@ function world() {
       },
     },
     markVerified: () => {},
-    validatorIndex: (key) => (key === VALIDATOR ? 0 : undefined),
+    validatorIndex: (key) => (key === VALIDATOR ? 0 : key === 'a relay' ? 2 : undefined),
     onStatus: () => {
       state.statuses++
     },
@@ -93,17 +93,13 @@ function world() {
     },
     now: () => state.now,
   })
-  const send = (proposal: Proposal, peer = 'p') =>
-    inbound.onFrame(
-      { id: peer, validator: VALIDATOR },
-      'proposals',
-      encode(messageCodec, { type: 'proposal', ...proposal }),
-    )
+  const send = (proposal: Proposal, peer = 'p', validator = VALIDATOR) =>
+    inbound.onFrame({ id: peer, validator }, 'proposals', encode(messageCodec, { type: 'proposal', ...proposal }))
   const status = encode(messageCodec, { type: 'status', epoch: 0, view: 0, active: true, h: 0, lastExec: 0 })
   const flood = (validator: string | null, count: number) => {
     for (let n = 0; n < count; n++) inbound.onFrame({ id: 'flooder', validator }, 'consensus', status)
   }
-  return { core, state, send, flood }
+  return { core, state, send, flood, moved: inbound.onMoved }
 }
 function proposalOf(seq: number, batch: Batch, prepareSeq = seq): Proposal {
   const digest = batchDigest(batch)
@@ -180,4 +176,74 @@ it('a stranger gets few frames a second of any kind, a validator many, and both 
     flood(validator, 20_000)
     expect(state.statuses).toBeGreaterThan(before + most / 5)
   }
+})
+
+describe('a proposal that comes too early', () => {
+  /** In view 1 and without its NEW-VIEW, as validator 1 is its primary; validator 0 proposes in view 4. */
+  const inView = (view: number, seq: number): Proposal => {
+    const batch = { ...batchOf(seq, [wireAt(seq)]), view }
+    const digest = batchDigest(batch)
+    return {
+      prePrepare: signed('pre-prepare', { ...domain, view, seq, digest }, 0),
+      prepare: signed('prepare', { ...domain, view, seq, digest }, 0),
+      batch: encode(batchCodec, batch),
+    }
+  }
+  const enter = (core: Core, view: number, active: boolean) => Object.assign(core.state, { view, active })
+
+  it('is held until its view is active', async () => {
+    const { core, state, send, moved } = world()
+    state.release()
+    enter(core, 4, false)
+    send(inView(4, 1))
+    moved()
+    await turn()
+    expect(state.pushed).toBe(0)
+    enter(core, 4, true)
+    moved()
+    await turn()
+    expect(core.state.slots.get(1)?.accepted.has(4)).toBe(true)
+  })
+
+  it('is held until the window reaches it, and each is taken once', async () => {
+    const { core, state, send, moved } = world()
+    state.release()
+    const { windowBlocks } = epoch.parameters
+    send(inView(0, windowBlocks + 1))
+    await turn()
+    expect(state.pushed).toBe(0)
+    Object.assign(core.state, { h: 1, lastExec: 1, lastDelivered: 1 })
+    moved()
+    moved()
+    await turn()
+    expect(state.pushed).toBe(1)
+    expect(core.state.slots.get(windowBlocks + 1)?.accepted.has(0)).toBe(true)
+  })
+
+  it('is not held for a relay, for an older view, nor beyond what may be in flight', async () => {
+    const { core, state, send, moved } = world()
+    const { inFlightBlocks } = epoch.parameters
+    state.release()
+    enter(core, 4, false)
+    send(inView(4, 1), 'r', 'a relay')
+    send(inView(0, 2))
+    for (let seq = 3; seq < 3 + 2 * inFlightBlocks; seq++) send(inView(4, seq))
+    enter(core, 4, true)
+    moved()
+    await turn()
+    expect([...core.state.slots.keys()]).toEqual(Array.from({ length: inFlightBlocks }, (_, index) => 3 + index))
+  })
+
+  it('makes room for those of a later view', async () => {
+    const { core, state, send, moved } = world()
+    state.release()
+    enter(core, 4, false)
+    send(inView(4, 1))
+    send(inView(8, 2))
+    send(inView(4, 3))
+    enter(core, 8, true)
+    moved()
+    await turn()
+    expect([...core.state.slots.keys()]).toEqual([2])
+  })
 })

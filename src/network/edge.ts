@@ -23,8 +23,12 @@ export interface EdgeOptions {
   isWanted: (message: Message) => boolean
 }
 
-/** `ignored` costs its sender nothing (late, early, another epoch); `bad` is a fault only a broken or lying peer commits. */
-export type EdgeVerdict = { ok: true; message: Message } | { ok: false; fault: 'ignored' | 'bad'; reason: string }
+/** `unwanted` (late, early) and `ignored` (another epoch) cost their sender nothing; `bad` is a fault only a broken or lying peer commits. */
+export type EdgeVerdict =
+  | { ok: true; message: Message }
+  /** Nothing in it was verified. */
+  | { ok: false; fault: 'unwanted'; message: Message }
+  | { ok: false; fault: 'ignored' | 'bad'; reason: string }
 
 export interface Edge {
   checkFrame(frame: Uint8Array, channel: 'consensus' | 'proposals'): EdgeVerdict
@@ -64,7 +68,7 @@ export function createEdge(options: EdgeOptions): Edge {
       throw error
     }
     if (isLarge(message) !== (channel === 'proposals')) return bad(`a ${message.type} on the stream for ${channel}`)
-    if (!options.isWanted(message)) return ignored('not wanted now')
+    if (!options.isWanted(message)) return { ok: false, fault: 'unwanted', message }
     for (const signed of signaturesOf(message)) {
       const { genesisHash, epoch, validatorsHash } = signed.body
       if (genesisHash !== options.genesisHash) return bad(`${signed.type} of another network`)

@@ -125,9 +125,10 @@ export function createNode(options: NodeOptions): SimulatedNode {
     },
     observer: {
       onExecuted: (block) => void pool.onExecuted(block.header.height, block.transactions, new Map(block.nextNonces)),
-      onCertified: () => {},
+      onCertified: () => inbound.onMoved(),
       onReport(report) {
-        if (report.type !== 'view') watch.onReport(report)
+        if (report.type === 'view') inbound.onMoved()
+        else watch.onReport(report)
       },
       onFatal: watch.onFatal,
     },

@@ -65,7 +65,8 @@ export type Fault =
   | { type: 'slow-disk'; node: number; atMs: number; forMs: number; factor: number }
   | { type: 'storm'; atMs: number; forMs: number; weather: Weather }
   | { type: 'late'; node: number; atMs: number }
-  | { type: 'byzantine'; node: number; behaviours: Behaviour[] }
+  /** `apart`: with twins, the nodes that only the second one talks to; by chance unless given. */
+  | { type: 'byzantine'; node: number; behaviours: Behaviour[]; apart?: number[] }
 
 export type FaultType = Fault['type']
 

@@ -122,7 +122,7 @@ describe('a frame', () => {
       { type: 'view-change', change: changeOf(votes) },
       { type: 'new-view', newView: newViewOf([changeOf(votes)]) },
     ]
-    for (const message of messages) expect(check(message)).toMatchObject({ fault: 'ignored' })
+    for (const message of messages) expect(check(message)).toMatchObject({ fault: 'unwanted' })
     expect(asked).toEqual(messages)
     expect(counts.verified).toBe(0)
   })

@@ -141,7 +141,7 @@ export const MUTANTS: Mutant[] = [
     file: 'src/sync/check.ts',
     find: '    if (batchDigest(decodeBatch(batch)) !== header.batchDigest)\n',
     replace: "    if (header.batchDigest === '' && batchDigest(decodeBatch(batch)) !== '')\n",
-    seeds: { from: 0, count: 30 },
+    seeds: { from: 80, count: 70 },
     options: { validators: 4, faults: ['byzantine', 'late', 'pause'], behaviours: ['bogus-answer'] },
   },
   {
@@ -290,7 +290,7 @@ export const MUTANTS: Mutant[] = [
     file: 'src/proposing.ts',
     find: '    return nonce - next\n',
     replace: '    return nonces?.size ?? 0\n',
-    seeds: { from: 20, count: 30 },
+    seeds: { from: 130, count: 20 },
   },
   {
     name: 'lowest instead of highest view',
