@@ -5,6 +5,7 @@ import { proposerOf } from './consensus/proposer.ts'
 import { batchDigest, wireHash } from './crypto/digest.ts'
 import type { Verifier } from './crypto/verifier.ts'
 import { createEarlyProposals } from './early.ts'
+import { MEMPOOL_BYTES_MAX } from './limits.ts'
 import { type BatchRules, checkBatch } from './network/batch.ts'
 import { createBucket } from './network/bucket.ts'
 import type { Edge } from './network/edge.ts'
@@ -54,6 +55,9 @@ const FRAME_BYTES = 1024
 /** Frames for the core, far above what votes, their repetition and STATUS of a validator come to. */
 const VALIDATOR_FRAMES_PER_SECOND = 4_000
 const VALIDATOR_FRAMES_BURST = 16_000
+/** Transactions of a validator, ten times what the fastest network measured passes on; at first all that its pool may hold for the others. */
+const VALIDATOR_TRANSACTION_BYTES_PER_SECOND = 4 * 1024 * 1024
+const VALIDATOR_TRANSACTION_BYTES_BURST = MEMPOOL_BYTES_MAX
 
 export function createInbound(ports: InboundPorts): Inbound {
   const { core, edge, replica } = ports
@@ -62,15 +66,15 @@ export function createInbound(ports: InboundPorts): Inbound {
   const early = createEarlyProposals<Sender>(core.state)
   const strangers = new Map<string, ReturnType<typeof createBucket>>()
   /** By validator, not by peer: node keys cost nothing. */
-  const validators = new Map<number, ReturnType<typeof createBucket>>()
+  const validators = new Map<number, ReturnType<typeof createValidatorBudget>>()
 
   /** Who is no validator gets little of this thread: a bucket of bytes each, forgotten with the connection. */
-  function mayTakeTime(peer: Sender, bytes: number): boolean {
+  function mayTakeTime(peer: Sender, channel: Channel, bytes: number): boolean {
     const index = peer.validator === null ? undefined : ports.validatorIndex(peer.validator)
     if (index !== undefined) {
-      const take = validators.get(index) ?? createBucket(VALIDATOR_FRAMES_PER_SECOND, VALIDATOR_FRAMES_BURST)
-      validators.set(index, take)
-      return take(1, ports.now())
+      const budget = validators.get(index) ?? createValidatorBudget()
+      validators.set(index, budget)
+      return budget(channel, bytes, ports.now())
     }
     const take = strangers.get(peer.id) ?? createBucket(STRANGER_BYTES_PER_SECOND, STRANGER_BYTES_BURST)
     strangers.set(peer.id, take)
@@ -78,7 +82,8 @@ export function createInbound(ports: InboundPorts): Inbound {
   }
 
   function onFrame(peer: Sender, channel: Channel, frame: Uint8Array): void {
-    if (!mayTakeTime(peer, FRAME_BYTES + frame.length)) return ports.blame(peer.id, `more ${channel} than it may send`)
+    if (!mayTakeTime(peer, channel, FRAME_BYTES + frame.length))
+      return ports.blame(peer.id, `more ${channel} than it may send`)
     if (channel === 'transactions') {
       ports.onTransactions(peer.id, frame).catch(ports.onError)
       return
@@ -183,6 +188,14 @@ export function createInbound(ports: InboundPorts): Inbound {
     },
     onGone: (peer) => void strangers.delete(peer),
   }
+}
+
+/** Frames of any kind, and the bytes of those with transactions: one frame holds thousands. */
+function createValidatorBudget() {
+  const frames = createBucket(VALIDATOR_FRAMES_PER_SECOND, VALIDATOR_FRAMES_BURST)
+  const transactionBytes = createBucket(VALIDATOR_TRANSACTION_BYTES_PER_SECOND, VALIDATOR_TRANSACTION_BYTES_BURST)
+  return (channel: Channel, bytes: number, now: number): boolean =>
+    frames(1, now) && (channel !== 'transactions' || transactionBytes(bytes, now))
 }
 
 const isSameSlot = (a: Slot, b: Slot): boolean => a.view === b.view && a.seq === b.seq && a.digest === b.digest

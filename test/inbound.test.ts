@@ -49,6 +49,7 @@ function world() {
     pushed: 0,
     statuses: 0,
     now: 0,
+    frames: 0,
     blamed: [] as string[],
     release: () => {},
   }
@@ -86,7 +87,7 @@ function world() {
     onStatus: () => {
       state.statuses++
     },
-    onTransactions: async () => {},
+    onTransactions: async () => void state.frames++,
     blame: (_, reason) => state.blamed.push(reason),
     onError(error) {
       throw error
@@ -99,7 +100,9 @@ function world() {
   const flood = (validator: string | null, count: number) => {
     for (let n = 0; n < count; n++) inbound.onFrame({ id: 'flooder', validator }, 'consensus', status)
   }
-  return { core, state, send, flood, moved: inbound.onMoved }
+  const handOver = (bytes: number) =>
+    inbound.onFrame({ id: 'p', validator: VALIDATOR }, 'transactions', new Uint8Array(bytes))
+  return { core, state, send, flood, handOver, moved: inbound.onMoved }
 }
 function proposalOf(seq: number, batch: Batch, prepareSeq = seq): Proposal {
   const digest = batchDigest(batch)
@@ -176,6 +179,19 @@ it('a stranger gets few frames a second of any kind, a validator many, and both 
     flood(validator, 20_000)
     expect(state.statuses).toBeGreaterThan(before + most / 5)
   }
+})
+
+it('a validator may hand over a whole pool of transactions at once, then a few megabytes a second', () => {
+  const { state, handOver } = world()
+  const mebibyte = 1024 * 1024
+  for (let frame = 0; frame < 63; frame++) handOver(mebibyte)
+  expect(state.blamed).toEqual([])
+  for (let frame = 0; frame < 4; frame++) handOver(mebibyte)
+  expect(state.blamed).toContain('more transactions than it may send')
+  const taken = state.frames
+  state.now += 1_000
+  for (let frame = 0; frame < 20; frame++) handOver(mebibyte)
+  expect(state.frames - taken).toBe(4)
 })
 
 describe('a proposal that comes too early', () => {
