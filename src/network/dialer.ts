@@ -7,7 +7,8 @@ import { dialable, peerIdIn } from './record.ts'
 import type { Swarm } from './swarm.ts'
 
 const BACKOFF_FIRST_MS = 500
-const BACKOFF_MAX_MS = 5000
+/** Short, so that a network that heals is whole again within a timeout or two of the protocol. */
+const BACKOFF_MAX_MS = 2000
 const DIAL_TIMEOUT_MS = 6000
 /** Few at a time: on a busy machine many handshakes at once all run out of time, and are all begun again. */
 const DIALS_AT_ONCE = 5
