@@ -6,13 +6,29 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { BuildFailure, Message, Plugin } from 'esbuild'
+import type { BuildFailure, BuildOptions, Message, Plugin } from 'esbuild'
 
 export interface Bundle {
   code: string
   /** Lower-case hex SHA-256 of the code's UTF-8 bytes. */
   codeHash: string
   bytes: number
+}
+
+/** A bundle with what finds its TypeScript lines again (positions.ts). The map lies beside the code, because it names paths. */
+export interface MappedBundle {
+  bundle: Bundle
+  /** A source map as JSON text. */
+  map: string
+  /** What the map's paths are relative to. */
+  folder: string
+}
+
+/** TypeScript that is in no file: its text, the folder its imports start from, and the name its errors give. */
+export interface SourceText {
+  source: string
+  folder: string
+  name: string
 }
 
 /** A contract's source could not be bundled; the message names file, line and reason. */
@@ -27,9 +43,12 @@ export class BundleError extends Error {
 
 /** The sandbox reads the contract from this global; it is part of the form of every bundle. */
 const GLOBAL_NAME = 'quorateContract'
+const OUTPUT = 'contract.js'
 
 /** Beside this file, with its own extension: index.ts in the sources, index.js once published. */
-const authoringPackage = fileURLToPath(new URL(`./index${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
+export const authoringPackage = fileURLToPath(
+  new URL(`./index${extname(fileURLToPath(import.meta.url))}`, import.meta.url),
+)
 
 const resolveAuthoringPackage: Plugin = {
   name: 'quorate-contract',
@@ -40,15 +59,21 @@ const resolveAuthoringPackage: Plugin = {
 
 /** Bundles a folder with an index.ts, or one file. */
 export async function bundleContract(path: string): Promise<Bundle> {
-  const entry = await entryOf(path)
+  return (await bundleWithMap(path)).bundle
+}
+
+export async function bundleWithMap(from: string | SourceText): Promise<MappedBundle> {
+  const input = typeof from === 'string' ? fileInput(await entryOf(from)) : textInput(from)
   // Loaded here, because only authors bundle: a node that runs contracts never needs the bundler.
   const { build } = await import('esbuild')
   try {
     const { outputFiles } = await build({
-      entryPoints: [entry],
-      absWorkingDir: dirname(entry),
+      ...input.options,
+      absWorkingDir: input.folder,
       bundle: true,
       write: false,
+      // Written nowhere; a map that lies beside its code needs to know where that would be.
+      outfile: OUTPUT,
       format: 'iife',
       globalName: GLOBAL_NAME,
       platform: 'neutral',
@@ -60,18 +85,37 @@ export async function bundleContract(path: string): Promise<Bundle> {
       minifySyntax: true,
       minifyIdentifiers: false,
       legalComments: 'none',
-      sourcemap: false,
+      sourcemap: 'external',
+      sourcesContent: false,
       // An author's own tsconfig must not change what the bundle does.
       tsconfigRaw: '{}',
       logLevel: 'silent',
       plugins: [resolveAuthoringPackage],
     })
-    const code = outputFiles[0]!.text
+    const textOf = (name: string) => outputFiles.find(({ path }) => path.endsWith(name))!.text
+    const code = textOf(OUTPUT)
     const codeHash = createHash('sha256').update(code, 'utf8').digest('hex')
-    return { code, codeHash, bytes: Buffer.byteLength(code) }
+    const bundle = { code, codeHash, bytes: Buffer.byteLength(code) }
+    return { bundle, map: textOf(`${OUTPUT}.map`), folder: input.folder }
   } catch (error) {
-    throw new BundleError('SOURCE_INVALID', describeFailure(error, entry), { cause: error })
+    throw new BundleError('SOURCE_INVALID', describeFailure(error, input.entry, input.folder), { cause: error })
   }
+}
+
+interface Input {
+  /** As errors name it. */
+  entry: string
+  folder: string
+  options: Pick<BuildOptions, 'entryPoints' | 'stdin'>
+}
+
+function fileInput(entry: string): Input {
+  return { entry, folder: dirname(entry), options: { entryPoints: [entry] } }
+}
+
+function textInput({ source, folder, name }: SourceText): Input {
+  const stdin = { contents: source, resolveDir: folder, sourcefile: name, loader: 'ts' as const }
+  return { entry: resolve(folder, name), folder, options: { stdin } }
 }
 
 async function entryOf(path: string): Promise<string> {
@@ -85,13 +129,13 @@ async function entryOf(path: string): Promise<string> {
   )
 }
 
-function describeFailure(error: unknown, entry: string): string {
+function describeFailure(error: unknown, entry: string, folder: string): string {
   const messages = (error as Partial<BuildFailure>).errors
   if (messages === undefined || messages.length === 0) return `${entry}: ${(error as Error).message}`
-  return messages.map((message) => describeMessage(message, entry)).join('\n')
+  return messages.map((message) => describeMessage(message, entry, folder)).join('\n')
 }
 
-function describeMessage({ location, text }: Message, entry: string): string {
+function describeMessage({ location, text }: Message, entry: string, folder: string): string {
   if (location === null) return `${entry}: ${text}`
-  return `${resolve(dirname(entry), location.file)}:${location.line}:${location.column + 1}: ${text}`
+  return `${resolve(folder, location.file)}:${location.line}:${location.column + 1}: ${text}`
 }

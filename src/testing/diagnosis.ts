@@ -1,0 +1,68 @@
+// Where a contract threw. A receipt says what was thrown, not where, so a call that failed runs once more, over the same state and
+// to no effect, as a copy of its code in which each handler tells the stack of what it throws. What the test sees of the call itself,
+// its gas above all, comes from the first run alone.
+import { createHash } from 'node:crypto'
+import type { Positions, StackFrame } from '../contract/positions.ts'
+import type { Sandbox } from '../execution/runtime.ts'
+import type { ContractHost } from '../execution/sandbox/types.ts'
+
+export interface Diagnosis {
+  /** For a run that leads to the same error. */
+  readonly sandbox: Sandbox
+  /** Frames of what left the outermost handler, innermost first, through the contracts it called. */
+  frames(): StackFrame[]
+}
+
+/** What telling costs comes on top of the gas limit. */
+export const DIAGNOSIS_GAS = 1_000_000_000
+
+/** No contract has a name like this one, and only the wrapped handlers ask for it. */
+const LISTENER = '(diagnosis)'
+
+/** Wraps every handler of the bundle before it. The contract's code ran already, but may have replaced any built-in. */
+const WRAPPER = `
+;(() => {
+  const given = quorateContract.default
+  const tell = (ctx, error) => { try { ctx.view('${LISTENER}', 'thrown', { stack: '' + error.stack, code: error.code }) } catch {} }
+  const wrap = (handler) => typeof handler !== 'function' ? handler : (ctx, args) => {
+    try { return handler(ctx, args) } catch (error) { tell(ctx, error); throw error }
+  }
+  const wrapAll = (table) => {
+    const wrapped = { __proto__: null }
+    for (const name in table) wrapped[name] = wrap(table[name])
+    return wrapped
+  }
+  quorateContract = { default: { init: wrap(given.init), calls: wrapAll(given.calls), views: wrapAll(given.views) } }
+})()`
+
+export function diagnose(sandbox: Sandbox, positionsOf: (codeHash: string) => Positions | undefined): Diagnosis {
+  /** By depth, the last error that left a contract there. */
+  const thrown: StackFrame[][] = []
+
+  function onThrown(depth: number, codeHash: string, report: string): void {
+    const { stack, code } = JSON.parse(report) as { stack: string; code?: unknown }
+    const own = positionsOf(codeHash)?.stackFrames(stack) ?? []
+    thrown[depth] = code === 'NESTED' ? [...(thrown[depth + 1] ?? []), ...own] : own
+  }
+
+  return {
+    sandbox: {
+      inspect: sandbox.inspect,
+      run(invocation) {
+        const { code, codeHash, depth } = invocation
+        const host: ContractHost = {
+          ...invocation.host,
+          view(contract, method, args, gasLimit) {
+            if (contract !== LISTENER) return invocation.host.view(contract, method, args, gasLimit)
+            onThrown(depth, codeHash, args)
+            return { kind: 'ok', result: null, gasUsed: 0 }
+          },
+        }
+        const telling = code + WRAPPER
+        const tellingHash = createHash('sha256').update(telling, 'utf8').digest('hex')
+        return sandbox.run({ ...invocation, host, code: telling, codeHash: tellingHash })
+      },
+    },
+    frames: () => thrown[0] ?? [],
+  }
+}
