@@ -29,20 +29,23 @@ const WRAPPER = `
   }
   const wrapAll = (table) => {
     const wrapped = { __proto__: null }
-    for (const name in table) wrapped[name] = wrap(table[name])
+    for (const name of Object.keys(table ?? {})) wrapped[name] = wrap(table[name])
     return wrapped
   }
   quorateContract = { default: { init: wrap(given.init), calls: wrapAll(given.calls), views: wrapAll(given.views) } }
 })()`
 
 export function diagnose(sandbox: Sandbox, positionsOf: (codeHash: string) => Positions | undefined): Diagnosis {
-  /** By depth, the last error that left a contract there. */
+  /** By depth, the error that left the contract running there, while the one that called it still runs. */
   const thrown: StackFrame[][] = []
+  // A deploy runs at depth 0 outside the sandbox, its init at depth 1 inside.
+  let outermost = Number.POSITIVE_INFINITY
 
   function onThrown(depth: number, codeHash: string, report: string): void {
     const { stack, code } = JSON.parse(report) as { stack: string; code?: unknown }
     const own = positionsOf(codeHash)?.stackFrames(stack) ?? []
-    thrown[depth] = code === 'NESTED' ? [...(thrown[depth + 1] ?? []), ...own] : own
+    const inner = code === 'NESTED' ? (thrown.slice(depth + 1).find((frames) => frames !== undefined) ?? []) : []
+    thrown[depth] = [...inner, ...own]
   }
 
   return {
@@ -50,6 +53,8 @@ export function diagnose(sandbox: Sandbox, positionsOf: (codeHash: string) => Po
       inspect: sandbox.inspect,
       run(invocation) {
         const { code, codeHash, depth } = invocation
+        outermost = Math.min(outermost, depth)
+        thrown.length = Math.min(thrown.length, depth)
         const host: ContractHost = {
           ...invocation.host,
           view(contract, method, args, gasLimit) {
@@ -63,6 +68,6 @@ export function diagnose(sandbox: Sandbox, positionsOf: (codeHash: string) => Po
         return sandbox.run({ ...invocation, host, code: telling, codeHash: tellingHash })
       },
     },
-    frames: () => thrown[0] ?? [],
+    frames: () => thrown[outermost] ?? [],
   }
 }
