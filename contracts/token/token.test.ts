@@ -1,102 +1,85 @@
-/** The shipped token, bundled and run in the real sandbox. */
-import { fileURLToPath } from 'node:url'
+/** The shipped token, by the execution code of a validator. */
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { bundleContract } from '../../src/contract/bundle.ts'
-import { createSandbox, type Outcome } from '../../src/execution/sandbox/index.ts'
-import { addressOf, createMemoryNetwork, type MemoryNetwork } from '../../test/contract/memory-host.ts'
+import { account, type CallOutcome, type TestChain, testChain } from 'quorate/testing'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
-const [owner, alice, bob, carol] = ['owner', 'alice', 'bob', 'carol'].map(addressOf) as [string, string, string, string]
-const sandbox = createSandbox()
-let code: string
+const names = ['owner', 'alice', 'bob', 'carol']
+const accounts = names.map((name) => account(name).address)
+const [owner, alice, bob, carol] = accounts as [string, string, string, string]
+let deployed: TestChain
+let start: CallOutcome
+let chain: TestChain
 
 beforeAll(async () => {
-  code = (await bundleContract(fileURLToPath(new URL('.', import.meta.url)))).code
+  deployed = await testChain()
+  const init = { owner, balances: { [alice]: '100', 'contract:market': '7' } }
+  start = await deployed.deploy(new URL('.', import.meta.url), { name: 'token', init })
+})
+beforeEach(() => {
+  chain = deployed.fork()
 })
 
-function deployToken(balances: Record<string, string> = { [alice]: '100' }): MemoryNetwork {
-  const network = createMemoryNetwork(sandbox)
-  expect(network.deploy('token', code, { owner, balances })).toMatchObject({ status: 'ok', result: null })
-  return network
-}
-
-function resultOf(outcome: Outcome): unknown {
-  if (outcome.status !== 'ok') throw new Error(`${outcome.status} ${JSON.stringify(outcome)}`)
-  return JSON.parse(outcome.result ?? 'null')
-}
-
-const balanceOf = (network: MemoryNetwork, account: string) => resultOf(network.view('token', 'balanceOf', { account }))
+const balanceOf = (account: string, of = chain) => of.view('token', 'balanceOf', { account })
 const thrown = (message: string | RegExp) => ({
-  status: 'failed',
-  code: 'THROWN',
-  message: expect.stringMatching(message),
+  status: 'reverted',
+  changes: {},
+  error: { code: 'THROWN', message: expect.stringMatching(message) },
 })
 
 describe('token', () => {
   it('starts with the balances given', () => {
-    const network = deployToken({ [alice]: '100', 'contract:market': '7' })
-    expect(balanceOf(network, alice)).toBe('100')
-    expect(balanceOf(network, 'contract:market')).toBe('7')
-    expect(resultOf(network.view('token', 'totalSupply'))).toBe('107')
-    expect(network.events).toContainEqual({
-      contract: 'token',
-      name: 'Transfer',
-      data: { from: null, to: alice, amount: '100' },
-    })
+    expect(balanceOf(alice)).toBe('100')
+    expect(balanceOf('contract:market')).toBe('7')
+    expect(chain.view('token', 'totalSupply')).toBe('107')
+    const data = { from: null, to: alice, amount: '100' }
+    expect(start.events).toContainEqual({ contract: 'token', name: 'Transfer', data })
   })
 
   it('transfers, under the documented keys and with its event', () => {
-    const network = deployToken()
-    expect(network.call(alice, 'token', 'transfer', { to: bob, amount: '30' })).toMatchObject({ status: 'ok' })
-    expect(network.stored('token', `balance/${alice}`)).toBe('"70"')
-    expect(network.stored('token', `balance/${bob}`)).toBe('"30"')
-    expect(network.events.at(-1)).toEqual({
-      contract: 'token',
-      name: 'Transfer',
-      data: { from: alice, to: bob, amount: '30' },
+    const { changes, events } = chain.mustCall('token', 'transfer', { to: bob, amount: '30' })
+    expect(changes.token).toEqual({
+      [`balance/${alice}`]: { before: '100', after: '70' },
+      [`balance/${bob}`]: { before: undefined, after: '30' },
     })
+    expect(events).toEqual([{ contract: 'token', name: 'Transfer', data: { from: alice, to: bob, amount: '30' } }])
   })
 
   it('keeps no entry for a balance of zero, and a transfer to oneself changes nothing', () => {
-    const network = deployToken()
-    network.call(alice, 'token', 'transfer', { to: alice, amount: '100' })
-    expect(balanceOf(network, alice)).toBe('100')
-    network.call(alice, 'token', 'transfer', { to: bob, amount: '100' })
-    expect(network.stored('token', `balance/${alice}`)).toBeUndefined()
+    expect(chain.mustCall('token', 'transfer', { to: alice, amount: '100' }).changes).toEqual({})
+    chain.mustCall('token', 'transfer', { to: bob, amount: '100' })
+    expect(chain.get('token', `balance/${alice}`)).toBeUndefined()
   })
 
   it('refuses more than the balance and says so', () => {
-    const network = deployToken()
-    const outcome = network.call(alice, 'token', 'transfer', { to: bob, amount: '101' })
+    const outcome = chain.call('token', 'transfer', { to: bob, amount: '101' })
     expect(outcome).toMatchObject(thrown(/insufficient balance: qr1\S+ has 100, needs 101/))
-    expect(network.stored('token', `balance/${alice}`)).toBe('"100"')
+    expect(balanceOf(alice)).toBe('100')
   })
 
   it('lets only the owner mint', () => {
-    const network = deployToken()
-    expect(network.call(alice, 'token', 'mint', { to: alice, amount: '1' })).toMatchObject(thrown('only the owner'))
-    expect(network.call(owner, 'token', 'mint', { to: bob, amount: '5' })).toMatchObject({ status: 'ok' })
-    expect(resultOf(network.view('token', 'totalSupply'))).toBe('105')
+    const mint = (from: string) => chain.call('token', 'mint', { to: bob, amount: '5' }, { from })
+    expect(mint('alice')).toMatchObject(thrown('only the owner'))
+    expect(mint('owner').status).toBe('ok')
+    expect(chain.view('token', 'totalSupply')).toBe('112')
   })
 
   it('moves tokens within an allowance', () => {
-    const network = deployToken()
-    network.call(alice, 'token', 'approve', { spender: carol, amount: '40' })
-    expect(network.events.at(-1)?.data).toEqual({ owner: alice, spender: carol, amount: '40' })
-    const take = (amount: string) => network.call(carol, 'token', 'transferFrom', { from: alice, to: bob, amount })
-    expect(take('25')).toMatchObject({ status: 'ok' })
-    expect(resultOf(network.view('token', 'allowance', { owner: alice, spender: carol }))).toBe('15')
-    expect(network.stored('token', `allowance/${alice}/${carol}`)).toBe('"15"')
+    const { events } = chain.mustCall('token', 'approve', { spender: carol, amount: '40' })
+    expect(events[0]).toMatchObject({ name: 'Approval', data: { owner: alice, spender: carol, amount: '40' } })
+    const take = (amount: string) =>
+      chain.call('token', 'transferFrom', { from: alice, to: bob, amount }, { from: 'carol' })
+    expect(take('25').status).toBe('ok')
+    expect(chain.view('token', 'allowance', { owner: alice, spender: carol })).toBe('15')
+    expect(chain.get('token', `allowance/${alice}/${carol}`)).toBe('15')
     expect(take('16')).toMatchObject(thrown('insufficient allowance'))
-    expect(balanceOf(network, bob)).toBe('25')
+    expect(balanceOf(bob)).toBe('25')
   })
 
   it('gives the allowance back when the transfer behind it fails', () => {
-    const network = deployToken()
-    network.call(alice, 'token', 'approve', { spender: carol, amount: '500' })
-    const outcome = network.call(carol, 'token', 'transferFrom', { from: alice, to: bob, amount: '200' })
-    expect(outcome).toMatchObject(thrown('insufficient balance'))
-    expect(network.stored('token', `allowance/${alice}/${carol}`)).toBe('"500"')
+    chain.mustCall('token', 'approve', { spender: carol, amount: '500' })
+    const args = { from: alice, to: bob, amount: '200' }
+    expect(chain.call('token', 'transferFrom', args, { from: 'carol' })).toMatchObject(thrown('insufficient balance'))
+    expect(chain.get('token', `allowance/${alice}/${carol}`)).toBe('500')
   })
 
   const badAmounts = [
@@ -116,13 +99,13 @@ describe('token', () => {
     { toString: '1' },
   ]
   it.each(badAmounts.map((amount) => [JSON.stringify(amount), amount]))('refuses the amount %s', (_text, amount) => {
-    const network = deployToken()
-    const before = network.entries()
+    const before = chain.entries('token')
     for (const method of ['transfer', 'mint', 'approve', 'transferFrom']) {
       const args = { to: bob, from: alice, spender: bob, amount }
-      expect(network.call(owner, 'token', method, args)).toMatchObject(thrown('amount must be a decimal string'))
+      const outcome = chain.call('token', method, args, { from: 'owner' })
+      expect(outcome).toMatchObject(thrown('amount must be a decimal string'))
     }
-    expect(network.entries()).toEqual(before)
+    expect(chain.entries('token')).toEqual(before)
   })
 
   const badAccounts = [
@@ -135,45 +118,43 @@ describe('token', () => {
     'contract:a/b',
     null,
     7,
-    [alice],
+    ['bob'],
   ]
   it.each(badAccounts.map((account) => [JSON.stringify(account), account]))(
     'refuses the account %s',
     (_text, account) => {
-      const network = deployToken()
-      const transfer = network.call(alice, 'token', 'transfer', { to: account, amount: '1' })
+      const transfer = chain.call('token', 'transfer', { to: account, amount: '1' })
       expect(transfer).toMatchObject(thrown('to must be an address or contract:NAME'))
-      expect(network.view('token', 'balanceOf', { account })).toMatchObject(thrown('account must be an address'))
+      expect(() => chain.view('token', 'balanceOf', { account })).toThrow('account must be an address')
     },
   )
 
-  it.each(['null', '[]', '"x"', '1'])('refuses the arguments %s', (args) => {
-    expect(deployToken().call(alice, 'token', 'transfer', args)).toMatchObject(thrown('must be a JSON object'))
+  it.each([null, [], 'x', 1])('refuses the arguments %j', (args) => {
+    expect(chain.call('token', 'transfer', args)).toMatchObject(thrown('must be a JSON object'))
   })
 
   it('conserves the supply under any interleaving', () => {
-    const accounts = [owner, alice, bob, carol]
-    const account = fc.constantFrom(...accounts)
-    const amount = fc.bigInt({ min: 0n, max: 150n }).map(String)
+    const holder = fc.constantFrom(...accounts)
     const step = fc.record({
-      sender: account,
+      sender: fc.constantFrom(...names),
       method: fc.constantFrom('mint', 'transfer', 'approve', 'transferFrom'),
-      from: account,
-      to: account,
-      amount,
+      from: holder,
+      to: holder,
+      amount: fc.bigInt({ min: 0n, max: 150n }).map(String),
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
-        const network = deployToken({ [alice]: '100', [bob]: '50' })
+        const run = chain.fork()
+        run.mustCall('token', 'mint', { to: bob, amount: '50' }, { from: 'owner' })
         let minted = 150n
         for (const { sender, method, from, to, amount } of steps) {
-          const outcome = network.call(sender, 'token', method, { from, to, spender: to, amount })
+          const outcome = run.call('token', method, { from, to, spender: to, amount }, { from: sender })
           if (method === 'mint' && outcome.status === 'ok') minted += BigInt(amount)
         }
-        const balances = accounts.map((holder) => BigInt(balanceOf(network, holder) as string))
+        const balances = accounts.map((holder) => BigInt(balanceOf(holder, run)))
         expect(balances.every((balance) => balance >= 0n)).toBe(true)
         expect(balances.reduce((sum, balance) => sum + balance, 0n)).toBe(minted)
-        expect(resultOf(network.view('token', 'totalSupply'))).toBe(minted.toString())
+        expect(run.view('token', 'totalSupply')).toBe((minted + 7n).toString())
       }),
       { numRuns: 40 },
     )

@@ -2,7 +2,7 @@
  * `quorate/testing`: contracts under test, in the sandbox and by the execution code of a validator, without network, disk or clock.
  * The same test gives the same receipts, gas and times on every machine.
  */
-export type { Account } from './account.ts'
+export { type Account, accountOf as account } from './account.ts'
 export { type TestChain, type TestChainOptions, testChain } from './chain.ts'
 export type { ContractSource } from './code-library.ts'
 export { CallFailed, TransactionRefused } from './failure.ts'
