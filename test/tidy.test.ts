@@ -142,7 +142,9 @@ describe('the consensus core', () => {
 
 describe('every file', () => {
   it('names no folder of the machine it was written on', () => {
-    const strays = [...sources, ...filesIn('test'), ...filesIn('contracts')].filter((file) => read(file).includes(root))
+    const strays = [...sources, ...filesIn('test'), ...filesIn('contracts'), ...filesIn('templates')].filter((file) =>
+      read(file).includes(root),
+    )
     expect(strays).toEqual([])
   })
 })

@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import { resolveArguments } from './arguments.ts'
 import { define, group, type Run } from './command.ts'
-import { usage } from './error.ts'
+import { checkContractName } from './contract-name.ts'
+import { newCommand } from './contract-new.ts'
 import { rememberHeights } from './heights.ts'
 import { wholeNumber } from './number.ts'
 import { addSendingOptions, type SendingOptions, sendCall } from './sending.ts'
@@ -22,7 +23,8 @@ interface ContractDocument {
 const SIGNING = ['node', 'keystore', 'from', 'passphrase'] as const
 
 export function contractCommands(run: Run) {
-  return group('contract', 'build, deploy and look at contracts', [
+  return group('contract', 'write, build, deploy and look at contracts', [
+    newCommand(run),
     buildCommand(run),
     deployCommand(run),
     upgradeCommand(run),
@@ -67,7 +69,7 @@ function deployCommand(run: Run) {
             .option('--init <json>', "argument of its init; '@NAME' as in tx send"),
         ),
       async handle(context, [path], options) {
-        checkName(options.name)
+        checkContractName(options.name)
         const init = await resolveArguments(context, options.init)
         const { code } = await bundle(path!)
         // The init stands in the arguments as it was typed.
@@ -88,7 +90,7 @@ function upgradeCommand(run: Run) {
       set: (command) =>
         addSendingOptions(command.requiredOption('--name <name>', 'the deployed contract; its owner signs')),
       async handle(context, [path], options) {
-        checkName(options.name)
+        checkContractName(options.name)
         const { code } = await bundle(path!)
         return await sendCall(
           context,
@@ -155,11 +157,4 @@ function showCommand(run: Run) {
 async function bundle(path: string) {
   const { bundleContract } = await import('../contract/bundle.ts')
   return await bundleContract(path)
-}
-
-function checkName(name: string): void {
-  if (/^[a-z][a-z0-9-]{1,39}$/.test(name) && name !== 'system') return
-  throw usage(
-    `"${name}" cannot name a contract: use 2 to 40 lower-case letters, digits and hyphens, a letter first, and not "system"`,
-  )
 }

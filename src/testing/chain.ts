@@ -57,6 +57,7 @@ export interface TestChain {
   contract(name: string): ContractRecord | undefined
   /** A chain that goes on from here by itself: deploy once, then fork for each case. */
   fork(): TestChain
+  /** What was used since block 0, by this chain, what it was forked from and all forks together. */
   gasReport(): GasRow[]
 }
 
@@ -158,7 +159,7 @@ function createChain(parts: Parts, head: Head): TestChain {
     fork() {
       const state = new Journal(EMPTY)
       apply(state, head.state.writes())
-      return createChain({ ...parts, gas: createGasMeter() }, { ...head, state })
+      return createChain(parts, { ...head, state })
     },
     gasReport: gas.report,
   }
