@@ -1,49 +1,13 @@
 // `quorate contract new` as a user has it: the folder's own scripts are run, with quorate linked from this checkout and with quorate
 // installed as a package. What npm install would bring is linked from here.
-import { execFile } from 'node:child_process'
-import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
 import { bundleContract } from '../../src/contract/bundle.ts'
+import { installPackage, link, linkCheckout, ran, root } from './linked.ts'
 import { createCli, withFolder } from './support.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const run = promisify(execFile)
 const cli = createCli()
-
-interface Ran {
-  code: number
-  output: string
-}
-
-/** A program's exit code and all it printed. */
-async function ran(program: string, args: string[], cwd: string): Promise<Ran> {
-  const { PATH, HOME } = process.env
-  const env = { PATH: `${dirname(process.execPath)}:${PATH}`, HOME, NO_COLOR: '1', npm_config_update_notifier: 'false' }
-  const ending = await run(program, args, { cwd, env }).catch((error) => error)
-  return { code: ending.code ?? 0, output: `${ending.stdout}${ending.stderr}` }
-}
-
-/** What `npm install` makes of the dependency on this checkout. */
-const linkCheckout = (modules: string) => symlink(root, join(modules, 'quorate'))
-
-/** The package as it is published, its dependencies beside it. */
-async function installPackage(modules: string): Promise<void> {
-  const target = join(modules, 'quorate')
-  const dist = join(target, 'dist')
-  await run(
-    process.execPath,
-    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', dist],
-    {
-      cwd: root,
-    },
-  )
-  for (const part of ['package.json', 'bin', 'templates'])
-    await cp(join(root, part), join(target, part), { recursive: true })
-  await symlink(join(root, 'node_modules'), join(target, 'node_modules'))
-}
 
 describe.each([
   ['a checkout', linkCheckout],
@@ -52,11 +16,7 @@ describe.each([
   it('passes its tests, fails them when it is broken, type-checks and builds', async () => {
     await withFolder(async (folder) => {
       const modules = join(folder, 'node_modules')
-      await mkdir(join(modules, '.bin'), { recursive: true })
-      await install(modules)
-      await symlink(join(root, 'node_modules/vitest'), join(modules, 'vitest'))
-      await symlink('../vitest/vitest.mjs', join(modules, '.bin/vitest'))
-      await symlink('../quorate/bin/quorate.js', join(modules, '.bin/quorate'))
+      await link(folder, install)
       const hello = join(folder, 'hello')
 
       expect(await ran(join(modules, '.bin/quorate'), ['contract', 'new', 'hello'], folder)).toEqual({

@@ -28,8 +28,6 @@ export interface MemoryNetwork {
   view(contract: string, method: string, args?: unknown, gasLimit?: number): Outcome
   /** The JSON text under a contract's key. */
   stored(contract: string, key: string): string | undefined
-  /** Every stored entry, `contract\0key`, in byte order. */
-  entries(): [string, string][]
 }
 
 type Request = Pick<Invocation, 'kind' | 'method' | 'args' | 'gasLimit' | 'depth'> & {
@@ -159,7 +157,5 @@ export function createMemoryNetwork(sandbox: Sandbox = createSandbox()): MemoryN
         stack: [],
       }),
     stored: (contract, key) => state.get(`${contract}\0${key}`),
-    entries: () =>
-      [...state.entries()].sort(([left], [right]) => Buffer.compare(Buffer.from(left), Buffer.from(right))),
   }
 }
