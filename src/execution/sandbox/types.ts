@@ -16,7 +16,7 @@ export interface ContractHost {
   verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
   isAddress(text: string): boolean
   hasRole(account: string, role: string): boolean
-  /** What the contract writes to its console; absent on validators, where nobody looks. It must not change what a run costs. */
+  /** What the contract writes to its console; validators leave it out. The gas is the same either way. */
   log?(level: string, text: string): void
 }
 
