@@ -1,5 +1,6 @@
 /** The kit: outcomes as tests see them, blocks, time, accounts, and that all of it is what a validator computes. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
 import { formatGasReport, type TestChain, testChain } from '../../src/testing/index.ts'
 import { COUNTER } from './contracts.ts'
 
@@ -69,7 +70,9 @@ describe('a call', () => {
 
   it('is refused where no validator would take it', () => {
     const call = (gasLimit: number) => chain.call('counter', 'who', {}, { gasLimit })
-    expect(() => call(100_000_001)).toThrow('no validator takes this into a block: a gas limit above')
+    expect(() => call(PARAMETER_DEFAULTS.transactionGasMax + 1)).toThrow(
+      'no validator takes this into a block: a gas limit above',
+    )
     expect(() => call(1_000)).toThrow('a gas limit below the base cost')
     expect(chain.height).toBe(1)
   })

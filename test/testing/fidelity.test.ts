@@ -7,6 +7,7 @@ import { executeGenesis } from '../../src/execution/genesis-block.ts'
 import { Journal } from '../../src/execution/journal.ts'
 import { createRuntime } from '../../src/execution/runtime.ts'
 import { createSandbox } from '../../src/execution/sandbox/index.ts'
+import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
 import { createCodeLibrary } from '../../src/testing/code-library.ts'
 import { genesisOf } from '../../src/testing/genesis.ts'
 import { type CallRequest, testChain } from '../../src/testing/index.ts'
@@ -16,6 +17,8 @@ import { COUNTER } from './contracts.ts'
 const options = {
   contracts: ['counter', 'second'].map((name) => ({ name, source: { source: COUNTER }, init: { start: 1 } })),
 }
+/** What five transactions of one block may have each. */
+const GAS = PARAMETER_DEFAULTS.blockGasMax / 20
 const blocks: CallRequest[][] = [
   [
     { contract: 'counter', method: 'add', args: { by: 3 } },
@@ -43,9 +46,8 @@ async function validatorRun() {
   const network = genesisHash(genesis)
   let nonce = 0
   const receipts = blocks.flatMap((requests, index) => {
-    const gasLimit = 100_000_000
     const transactions = requests.map((request) =>
-      signTransaction({ gasLimit, ...request, from: 'alice', nonce: nonce++ }, network),
+      signTransaction({ gasLimit: GAS, ...request, from: 'alice', nonce: nonce++ }, network),
     )
     const { parameters } = genesis
     const time = genesis.time + index + 1
@@ -60,7 +62,8 @@ describe('the kit', () => {
   it('has the receipts and the state of a validator', async () => {
     const { receipts, store } = await validatorRun()
     const chain = await testChain(options)
-    const outcomes = blocks.flatMap((requests) => chain.block(requests))
+    const withGas = (requests: CallRequest[]) => requests.map((request) => ({ gasLimit: GAS, ...request }))
+    const outcomes = blocks.flatMap((requests) => chain.block(withGas(requests)))
     expect(outcomes.map(({ txId, status, gasUsed, error }) => [txId, status, gasUsed, error?.code ?? ''])).toEqual(
       receipts.map(({ txId, status, gasUsed, code }) => [txId, status, gasUsed, code]),
     )
