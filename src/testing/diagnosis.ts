@@ -36,7 +36,7 @@ const WRAPPER = `
 })()`
 
 export function diagnose(sandbox: Sandbox, positionsOf: (codeHash: string) => Positions | undefined): Diagnosis {
-  /** By depth, the error that left the contract running there, while the one that called it still runs. */
+  /** By depth, the error that left the contract running there; deeper ones are of the last call that one made. */
   const thrown: StackFrame[][] = []
   // A deploy runs at depth 0 outside the sandbox, its init at depth 1 inside.
   let outermost = Number.POSITIVE_INFINITY
@@ -54,13 +54,22 @@ export function diagnose(sandbox: Sandbox, positionsOf: (codeHash: string) => Po
       run(invocation) {
         const { code, codeHash, depth } = invocation
         outermost = Math.min(outermost, depth)
-        thrown.length = Math.min(thrown.length, depth)
+        const forgetDeeper = () => {
+          thrown.length = Math.min(thrown.length, depth + 1)
+        }
         const host: ContractHost = {
           ...invocation.host,
-          view(contract, method, args, gasLimit) {
-            if (contract !== LISTENER) return invocation.host.view(contract, method, args, gasLimit)
-            onThrown(depth, codeHash, args)
-            return { kind: 'ok', result: null, gasUsed: 0 }
+          call(...call) {
+            forgetDeeper()
+            return invocation.host.call(...call)
+          },
+          view(...call) {
+            if (call[0] === LISTENER) {
+              onThrown(depth, codeHash, call[2])
+              return { kind: 'ok', result: null, gasUsed: 0 }
+            }
+            forgetDeeper()
+            return invocation.host.view(...call)
           },
         }
         const telling = code + WRAPPER

@@ -26,9 +26,10 @@ export default contract({
     through(ctx, args: { to: string; method: string }) {
       return ctx.call(args.to, args.method, { by: -1 })
     },
-    caught(ctx) {
-      try { ctx.call('absent', 'nothing') } catch {}
-      throw new Error('after the catch')
+    caught(ctx, args: { next: 'throw' | 'call' }) {
+      try { ctx.call('second', 'add', { by: -1 }) } catch {}
+      if (args.next === 'throw') throw new Error('after the catch')
+      ctx.call('absent', 'nothing')
     },
     who(ctx) { return { sender: ctx.sender, block: ctx.block } },
     role(ctx, args: { role: string }) { return ctx.hasRole(ctx.sender, args.role) },

@@ -43,7 +43,8 @@ describe('where a contract threw', () => {
   })
 
   it('is that of the last error, not of one that was caught', () => {
-    expect(linesOf('caught')).toEqual([['caught', 'counter.ts', lineOf('after the catch')]])
+    expect(linesOf('caught', { next: 'throw' })).toEqual([['caught', 'counter.ts', lineOf('after the catch')]])
+    expect(linesOf('caught', { next: 'call' })).toEqual([['caught', 'counter.ts', lineOf("ctx.call('absent'")]])
   })
 
   it('is found where a contract deploys another whose init throws', async () => {

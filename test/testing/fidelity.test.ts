@@ -17,8 +17,8 @@ import { COUNTER } from './contracts.ts'
 const options = {
   contracts: ['counter', 'second'].map((name) => ({ name, source: { source: COUNTER }, init: { start: 1 } })),
 }
-/** What five transactions of one block may have each. */
-const GAS = PARAMETER_DEFAULTS.blockGasMax / 20
+/** Five of these fit into a block. */
+const GAS = PARAMETER_DEFAULTS.transactionGasMax / 5
 const blocks: CallRequest[][] = [
   [
     { contract: 'counter', method: 'add', args: { by: 3 } },
@@ -29,7 +29,8 @@ const blocks: CallRequest[][] = [
   ],
   [{ contract: 'counter', method: 'spin', gasLimit: 300_000 }],
   [
-    { contract: 'counter', method: 'caught' },
+    { contract: 'counter', method: 'caught', args: { next: 'call' } },
+    { contract: 'counter', method: 'caught', args: { next: 'throw' } },
     { contract: 'second', method: 'who' },
   ],
 ]
