@@ -18,11 +18,14 @@ export default contract({
     touch(ctx) { ctx.state.set('count', ctx.state.get('count')) },
     remove(ctx) { ctx.state.delete('count') },
     grab(_ctx, args: any) {
-      const text = '😀'
+      const text = '😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀'
       return text + args.missing.field
     },
     plain() { throw 'no error object' },
-    spin() { for (;;) {} },
+    spin(_ctx, args: { times: number }) {
+      for (let i = 0; i < args.times; i++);
+      throw new Error('after the loop')
+    },
     through(ctx, args: { to: string; method: string }) {
       return ctx.call(args.to, args.method, { by: -1 })
     },

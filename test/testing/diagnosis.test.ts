@@ -70,6 +70,13 @@ export default contract({ calls: {
     expect(chain.tryView('counter', 'writes').error!.at).toMatchObject({ line: lineOf("state.set('count', 1)") })
   })
 
+  it('is found though the call has no gas to spare, and not where its gas ran out before', () => {
+    const spin = (times: number, gasLimit?: number) => chain.call('counter', 'spin', { times }, { gasLimit })
+    const { gasUsed } = spin(1)
+    expect(spin(1, gasUsed).error).toMatchObject({ code: 'THROWN', at: { line: lineOf('after the loop') } })
+    expect(spin(1_000_000, gasUsed + 1_000).error).toMatchObject({ code: 'OUT_OF_GAS', at: undefined })
+  })
+
   it('is absent where nothing with a stack was thrown', () => {
     expect(chain.call('counter', 'plain').error).toMatchObject({ message: 'no error object', at: undefined, stack: [] })
     expect(chain.call('counter', 'nope').error).toMatchObject({ at: undefined, stack: [] })
