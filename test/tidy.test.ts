@@ -49,8 +49,8 @@ const ALLOWED: Record<string, string[]> = {
     'worker-client.ts',
   ],
   contract: [],
-  // Contracts under test run by a validator's own code, in a proposal that validators would take.
-  testing: ['contract', 'execution', 'network'],
+  // Contracts under test run by a validator's own code, in transactions that its pool and a proposal that its voters would take.
+  testing: ['contract', 'execution', 'mempool', 'network'],
   cli: ['client', 'genesis', 'home', 'contract', 'node.ts', 'execution', 'version.ts', 'api', 'simulator', 'ledger'],
 }
 const FOR_ALL = ['types', 'crypto', 'limits.ts']

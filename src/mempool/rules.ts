@@ -25,7 +25,11 @@ export function gasLimitMax(parameters: Parameters): number {
 }
 
 /** Rules that depend on nothing but the transaction, the network and its parameters. */
-export function checkContent(rules: Rules, transaction: Transaction, id: string): Refusal | undefined {
+export function checkContent(
+  rules: Pick<Rules, 'genesisHash' | 'parameters' | 'intrinsicGas'>,
+  transaction: Transaction,
+  id: string,
+): Refusal | undefined {
   const { network, contract, method, gasLimit, wire } = transaction
   if (network !== rules.genesisHash) {
     const mend = 'sign it again with the genesis hash of this network'

@@ -37,7 +37,7 @@ export function executeRequests(parts: Parts, head: Head, requests: CallRequest[
   const { genesis, network } = parts
   const transactions = signAll(parts, head, requests)
   const batch = batchOf(genesis, head.time, transactions)
-  checkAsValidator(batch, { genesisHash: network, parameters: genesis.parameters })
+  checkAsValidator(batch, network, genesis.parameters)
   const block = { height: head.height + 1, time: blockTime(head.time, batch) }
   // As executeBlock: one journal over the state, each transaction in the writes of those before it.
   const journal = new Journal(head.state)

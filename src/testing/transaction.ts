@@ -1,6 +1,8 @@
 // Transactions as a test asks for them, signed and checked as on a network.
+import { transactionId } from '../crypto/digest.ts'
 import { verify } from '../crypto/signer.ts'
 import { intrinsicGas } from '../execution/cost.ts'
+import { checkContent } from '../mempool/rules.ts'
 import { checkBatch } from '../network/batch.ts'
 import type { Batch } from '../types/block.ts'
 import type { Parameters } from '../types/epoch.ts'
@@ -59,10 +61,16 @@ export function signTransaction(
   return decodeTransaction(encodeTransaction(unsigned, fromHex(sign(unsigned))))
 }
 
-/** Throws TransactionRefused for a batch that validators would not vote for. */
-export function checkAsValidator(batch: Batch, rules: { genesisHash: string; parameters: Parameters }): void {
-  const verdict = checkBatch(batch, { ...rules, intrinsicGas, isVerified: () => false })
-  if (!verdict.ok) throw new TransactionRefused(verdict.reason)
+/** Throws TransactionRefused for what no validator's pool takes, or a batch that validators would not vote for. */
+export function checkAsValidator(batch: Batch, genesisHash: string, parameters: Parameters): void {
+  const poolRules = { genesisHash, parameters: () => parameters, intrinsicGas }
+  for (const wire of batch.txs) {
+    const transaction = decodeTransaction(wire)
+    const refusal = checkContent(poolRules, transaction, transactionId(transaction.unsigned))
+    if (refusal !== undefined) throw new TransactionRefused(refusal.message)
+  }
+  const verdict = checkBatch(batch, { genesisHash, parameters, intrinsicGas, isVerified: () => false })
+  if (!verdict.ok) throw new TransactionRefused(`the block has ${verdict.reason}`)
   for (const { publicKey, message, signature } of verdict.unverified) {
     if (!verify(publicKey, message, signature)) throw new TransactionRefused('a signature that is not its sender’s')
   }

@@ -27,7 +27,7 @@ const blocks: CallRequest[][] = [
     { contract: 'counter', method: 'through', args: { to: 'second', method: 'add' } },
     { contract: 'counter', method: 'add', args: { by: 4 } },
   ],
-  [{ contract: 'counter', method: 'spin', args: { times: 10_000_000 }, gasLimit: 300_000 }],
+  [{ contract: 'counter', method: 'spin', args: { times: 1e9 }, gasLimit: GAS / 10 }],
   [
     { contract: 'counter', method: 'caught', args: { next: 'call' } },
     { contract: 'counter', method: 'caught', args: { next: 'throw' } },
