@@ -168,6 +168,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
         inbound.onMoved()
         announce(false)
       },
+      onSent: metrics.onSent,
       onReport(report) {
         if (report.type === 'view') {
           const { view, active } = report

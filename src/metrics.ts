@@ -16,6 +16,7 @@ export interface MetricsSource {
 export interface Metrics {
   onExecuted(transactions: number): void
   onCertified(latencyMs: number): void
+  onSent(waitedMs: number): void
   onReport(kind: string): void
   onRefused(code: string): void
   onDropped(): void
@@ -60,6 +61,12 @@ export function createMetrics(source: MetricsSource): Metrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
+  const waits = new Histogram({
+    name: 'quorate_vote_wait_seconds',
+    help: 'Seconds from what made a vote due to its leaving, the sync of the consensus log included.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  })
   const reports = new Counter({
     name: 'quorate_evidence_total',
     help: 'Contradictions seen, by kind.',
@@ -83,6 +90,7 @@ export function createMetrics(source: MetricsSource): Metrics {
       transactions.inc(count)
     },
     onCertified: (latencyMs) => latency.observe(Math.max(0, latencyMs) / 1000),
+    onSent: (waitedMs) => waits.observe(waitedMs / 1000),
     onReport: (kind) => reports.inc({ kind }),
     onRefused: (code) => refused.inc({ code }),
     onDropped: () => dropped.inc(),

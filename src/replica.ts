@@ -58,6 +58,8 @@ export interface ReplicaObserver {
   onExecuted(block: ExecutedBlock): void
   onCertified(certificate: Certificate): void
   onReport(report: Exclude<Delivery, { type: 'execute' | 'certified' }>): void
+  /** Messages have left; the first of the events they follow from had waited so long, the log's sync included. */
+  onSent?(waitedMs: number): void
   /** The replica stopped: a broken invariant or a failed disk write. Nothing is retried. */
   onFatal(error: unknown): void
 }
@@ -79,6 +81,8 @@ export interface Replica {
 export function createReplica(ports: ReplicaPorts): Replica {
   const { core, clock } = ports
   const inbox: Event[] = []
+  /** When the oldest event in the inbox came. */
+  let waitingSince = 0
   let pushed = 0
   let handled = 0
   const awaiting: { upTo: number; resolve: () => void }[] = []
@@ -112,6 +116,7 @@ export function createReplica(ports: ReplicaPorts): Replica {
 
   function push(event: Event): void {
     if (stopped) return
+    if (inbox.length === 0) waitingSince = clock.monotonic()
     inbox.push(event)
     pushed++
     wake()
@@ -144,6 +149,7 @@ export function createReplica(ports: ReplicaPorts): Replica {
       hasWork: ports.hasWork(),
       passedOverIn: ports.passedOverIn?.(),
     })
+    const since = inbox.length === 0 ? clock.monotonic() : waitingSince
     const events = inbox.splice(0, ROUND_EVENTS_MAX)
     for (const event of events) collect(effects, event)
     handled += events.length
@@ -154,6 +160,7 @@ export function createReplica(ports: ReplicaPorts): Replica {
       .map(({ certificate }) => certificate)
     await save(effects, certificates)
     for (const outgoing of effects.send) ports.send(outgoing)
+    if (effects.send.length > 0) ports.observer.onSent?.(clock.monotonic() - since)
     deliver(effects.deliver)
     await compactLog()
   }

@@ -102,6 +102,23 @@ describe('a vote', () => {
 })
 
 describe('group commit', () => {
+  it('says how long what it follows from had waited, the sync included', async () => {
+    const { replica, doors, state } = await started()
+    doors.sync.close()
+    state.waits.length = 0
+    replica.push(proposalOf(1))
+    await settle()
+    state.now += 3
+    replica.push(proposalOf(2))
+    await settle()
+    state.now += 40
+    doors.sync.open()
+    await settle()
+    await replica.stop()
+    // The second proposal came while the first one's vote was being written.
+    expect(state.waits.slice(0, 2)).toEqual([43, 40])
+  })
+
   it('lets all that arrives during a write share the next one', async () => {
     const { replica, doors, sent, count } = await started()
     doors.sync.close()

@@ -194,6 +194,7 @@ export function createWorld(options: WorldOptions = {}) {
     logBytes: 0,
     fatal: [] as unknown[],
     reports: [] as Delivery[],
+    waits: [] as number[],
   }
   let pending: Uint8Array[] = []
 
@@ -288,6 +289,7 @@ export function createWorld(options: WorldOptions = {}) {
       onExecuted: () => {},
       onCertified: ({ height }) => note(`certified ${height}`),
       onReport: (report) => state.reports.push(report),
+      onSent: (waitedMs) => state.waits.push(waitedMs),
       onFatal: (error) => state.fatal.push(error),
     },
   })
