@@ -7,17 +7,13 @@
 // same run and under the same load. --profile writes the returning validator's CPU profiles into the kept folder.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { type DevnetNode, keystoreOf, nodesOf, p2pAddressOf, prepareFolder } from '../src/cli/devnet-folder.ts'
-import { signTransaction } from '../src/client/transaction.ts'
-import { addressOf } from '../src/crypto/address.ts'
-import { sha256 } from '../src/crypto/hash.ts'
-import { loadKey } from '../src/crypto/keystore.ts'
-import { createKeyPair } from '../src/crypto/signer.ts'
+import { type DevnetNode, nodesOf, p2pAddressOf, prepareFolder } from '../src/cli/devnet-folder.ts'
+import { cpuSeconds, createTransfers, post, quorate } from './support.ts'
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +27,6 @@ const { values } = parseArgs({
 const blocksOff = Number(values.blocks)
 const loadShare = Number(values.load)
 const port = Number(values.port)
-const quorate = join(import.meta.dirname, '../bin/quorate.js')
 const PEAK_TRANSACTIONS = 6_000
 const SENDERS = 200
 const POLL_MS = 100
@@ -89,59 +84,12 @@ async function stop(node: DevnetNode): Promise<void> {
   await ended
 }
 
-/** CPU seconds a process has used, its threads included. */
-async function cpuSeconds(child: ChildProcess): Promise<number> {
-  const fields = (await readFile(`/proc/${child.pid}/stat`, 'utf8')).split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
-
-/** Transfers among a fixed set of senders, in their order of nonces. */
-async function createLoad(directory: string, genesisHash: string, nodes: () => DevnetNode[]) {
-  const alice = await loadKey(join(keystoreOf(directory)), 'alice')
-  const senders = Array.from({ length: SENDERS }, (_, index) => createKeyPair(sha256(Buffer.from(`sender ${index}`))))
-  const call = (nonce: number, to: string, amount: string) => ({
-    network: genesisHash,
-    nonce,
-    expires: 0,
-    gasLimit: 200_000,
-    contract: 'token',
-    method: 'transfer',
-    args: JSON.stringify({ to, amount }),
-  })
-  const base64 = (wire: Uint8Array) => Buffer.from(wire).toString('base64')
-  let sent = 0
+/** Transfers to these nodes in turn. */
+async function createLoad(directory: string, genesisHash: string, nodes: DevnetNode[]) {
+  const urls = nodes.map(({ apiPort }) => `http://127.0.0.1:${apiPort}`)
+  const { next } = await createTransfers({ directory, urls, genesisHash }, SENDERS)
   let turn = 0
-
-  async function post(txs: string[], query: string): Promise<void> {
-    const targets = nodes()
-    const { apiPort } = targets[turn++ % targets.length]!
-    const response = await fetch(`http://127.0.0.1:${apiPort}/v1/transactions${query}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ txs }),
-    })
-    if (response.status >= 300) throw new Error(`${response.status} ${(await response.text()).slice(0, 300)}`)
-    await response.arrayBuffer()
-  }
-
-  async function next(count: number): Promise<string[]> {
-    const txs: string[] = []
-    for (let i = 0; i < count; i++, sent++) {
-      const to = addressOf(senders[(sent + 1) % SENDERS]!.publicKey)
-      const { wire } = await signTransaction(senders[sent % SENDERS]!, call(Math.floor(sent / SENDERS), to, '1'))
-      txs.push(base64(wire))
-    }
-    return txs
-  }
-
-  const funding = await Promise.all(
-    senders.map((sender, index) => signTransaction(alice, call(index, addressOf(sender.publicKey), '1000'))),
-  )
-  const certified = '?wait=certified&timeout=60000'
-  await post(
-    funding.map(({ wire }) => base64(wire)),
-    certified,
-  )
+  const send = (txs: string[], query?: string) => post(urls[turn++ % urls.length]!, txs, query)
   return {
     /** Transactions per second with as much in flight as the network takes. */
     async peak(): Promise<number> {
@@ -151,7 +99,7 @@ async function createLoad(directory: string, genesisHash: string, nodes: () => D
       const begin = performance.now()
       await Promise.all(
         Array.from({ length: 20 }, async () => {
-          for (let txs = texts.shift(); txs !== undefined; txs = texts.shift()) await post(txs, certified)
+          for (let txs = texts.shift(); txs !== undefined; txs = texts.shift()) await send(txs)
         }),
       )
       return (PEAK_TRANSACTIONS * 1_000) / (performance.now() - begin)
@@ -159,7 +107,7 @@ async function createLoad(directory: string, genesisHash: string, nodes: () => D
     /** Sends at a rate until the returned function is called, in small portions as clients do. */
     steady(perSecond: number): () => Promise<void> {
       let stopped = false
-      const open = new Set<Promise<void>>()
+      const open = new Set<Promise<unknown>>()
       const sending = (async () => {
         const begin = performance.now()
         let done = 0
@@ -167,7 +115,7 @@ async function createLoad(directory: string, genesisHash: string, nodes: () => D
           const due = Math.floor(((performance.now() - begin) / 1_000) * perSecond) - done
           if (due > 0) {
             done += due
-            const one = post(await next(due), '').finally(() => open.delete(one))
+            const one = send(await next(due), '').finally(() => open.delete(one))
             open.add(one)
           }
           await sleep(10)
@@ -198,14 +146,14 @@ async function follow(node: DevnetNode, child: ChildProcess, reference: DevnetNo
     if (first === undefined && own.height > from)
       first = {
         at: performance.now(),
-        cpu: await cpuSeconds(child),
+        cpu: await cpuSeconds(child.pid!),
         height: own.height,
         network: other.certifiedHeight,
       }
     return own.certifiedHeight >= other.certifiedHeight - 8 && { height: own.height, network: other.certifiedHeight }
   })
   const seconds = (performance.now() - first!.at) / 1_000
-  const cpu = (await cpuSeconds(child)) - first!.cpu
+  const cpu = (await cpuSeconds(child.pid!)) - first!.cpu
   const blocks = end.height - first!.height
   return {
     from,
@@ -243,7 +191,7 @@ try {
   for (const node of validators) await start(node, nodes)
   const { genesisHash } = await until('the network runs', 60_000, () => statusOf(first))
   await until('readiness', 60_000, async () => (await fetch(`http://127.0.0.1:${first.apiPort}/ready`)).ok)
-  const load = await createLoad(directory, genesisHash, () => [first, second])
+  const load = await createLoad(directory, genesisHash, [first, second])
   const peak = await load.peak()
 
   await stop(returning)
