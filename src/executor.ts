@@ -13,6 +13,7 @@ import { openLedger } from './ledger/ledger.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
 import { CALL_DEPTH_MAX } from './limits.ts'
 import type { ExecutedBlock } from './replica.ts'
+import { stepBack } from './thread-priority.ts'
 import { batchCodec, NULL_BATCH, type Receipt } from './types/block.ts'
 import { type Genesis, genesisCodec } from './types/epoch.ts'
 import { decode, encode } from './types/schema.ts'
@@ -31,6 +32,9 @@ export interface ExecuteQuestion {
   batch: Uint8Array
 }
 
+/** Behind the main thread, which votes. */
+const EXECUTOR_NICENESS = 5
+stepBack(EXECUTOR_NICENESS)
 const { directory, genesisHash, genesis: genesisBytes, historyBlocks }: ExecutorOptions = workerData
 const genesis: Genesis = decode(genesisCodec, genesisBytes)
 const epoch = firstEpoch(genesis)

@@ -7,6 +7,7 @@ import { createRuntime } from './execution/runtime.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
 import { CALL_DEPTH_MAX, VIEW_GAS_MAX } from './limits.ts'
+import { stepBack } from './thread-priority.ts'
 import type { Receipt } from './types/block.ts'
 import type { Parameters } from './types/epoch.ts'
 import { decodeTransaction } from './types/transaction.ts'
@@ -24,6 +25,9 @@ export type ViewerQuestion =
   | { kind: 'simulate'; height: number; time: number; wire: Uint8Array; assumeNonce: boolean }
 export type ViewerAnswer = { kind: 'view'; result: ViewResult } | { kind: 'simulate'; receipt: Receipt }
 
+/** Behind the main thread, which votes, and the executor. */
+const VIEWER_NICENESS = 10
+stepBack(VIEWER_NICENESS)
 const { directory, genesisHash, parameters }: ViewerOptions = workerData
 const reader = await createSyncReader({ directory, genesisHash })
 const runtime = createRuntime({ sandbox: createSandbox({ depthMax: CALL_DEPTH_MAX }), verifyEd25519: verify })
