@@ -44,6 +44,7 @@ export const isLarge = ({ type }: Message): boolean => type === 'proposal' || ty
 
 /** Each signature once: the VIEW-CHANGEs of one NEW-VIEW mostly show the same prepared certificates. */
 function distinct(signed: AnySigned[]): AnySigned[] {
+  if (signed.length <= 1) return signed
   const seen = new Map<string, AnySigned>()
   for (const one of signed)
     seen.set(`${one.signer} ${one.type} ${toHex(one.signature)} ${JSON.stringify(one.body)}`, one)

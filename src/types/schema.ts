@@ -37,8 +37,13 @@ export class DecodeError extends Error {
 
 /** Writes CBOR heads and strings into a buffer that grows by doubling. */
 export class Writer {
-  #buffer = new Uint8Array(256)
+  #buffer: Uint8Array
   #length = 0
+
+  /** Writes into `buffer` as long as it is large enough. */
+  constructor(buffer: Uint8Array) {
+    this.#buffer = buffer
+  }
 
   #reserve(count: number): void {
     const needed = this.#length + count
@@ -86,6 +91,7 @@ export class Writer {
     this.#length += bytes.length
   }
 
+  /** A copy of what was written. */
   finish(): Uint8Array {
     return this.#buffer.slice(0, this.#length)
   }
@@ -316,10 +322,19 @@ export function union<V extends Record<string, Codec<unknown> | Codec<never>>>(
 
 /** The canonical bytes of a value. Throws a RangeError when the value is outside its schema: that is a bug of the caller. */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const writer = new Writer()
-  codec.write(writer, value)
-  return writer.finish()
+  // A codec that encodes inside another finds no scratch space there and makes its own.
+  const buffer = scratch ?? new Uint8Array(256)
+  scratch = undefined
+  try {
+    const writer = new Writer(buffer)
+    codec.write(writer, value)
+    return writer.finish()
+  } finally {
+    scratch = buffer
+  }
 }
+/** Where bytes are written before their length is known: a new buffer for each message would cost more than writing it. */
+let scratch: Uint8Array<ArrayBuffer> | undefined = new Uint8Array(16 * 1024)
 
 /** The value whose canonical bytes these are. Throws DecodeError on anything else. */
 export function decode<T>(codec: Codec<T>, input: Uint8Array): T {
