@@ -85,7 +85,7 @@ export function name(text: string): number[] {
   return [...u32(bytes.length), ...bytes]
 }
 
-export function concatenate(parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
+export function concatenate(parts: readonly (Uint8Array | readonly number[])[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
   let offset = 0
   for (const part of parts) {

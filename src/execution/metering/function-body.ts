@@ -57,7 +57,7 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
   let isLoopHeader = false
   let hasCall = false
   let hasFloat = false
-  /** Charges made before, by their count; those of loop headers by its negative. */
+  /** Charges made before, by their count; those of loop headers by its complement. */
   const charges = new Map<number, readonly number[]>()
   /** Constructs open in code that cannot be reached; undefined in code that can. */
   let deadDepth: number | undefined
@@ -80,13 +80,13 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
   function beginBlock(header = false): void {
     write(none)
     place = code.push(none) - 1
-    count = header ? 1 : 0
+    count = 0
     isLoopHeader = header
   }
 
   function endBlock(): void {
-    if (count === 0) return
-    const key = isLoopHeader ? -count : count
+    if (count === 0 && !isLoopHeader) return
+    const key = isLoopHeader ? -1 - count : count
     const bytes = charges.get(key) ?? charge(spent, count, isLoopHeader, layout)
     charges.set(key, bytes)
     code[place] = bytes
@@ -150,9 +150,13 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
     const { opcode, start } = instruction
     if (passDead(opcode)) return
     switch (opcode) {
+      case op.nop:
+        return
       case op.block:
       case op.if:
-        count++
+        // Only the decision costs something. Counting what has no code of its own would make an interpreter's dispatch, two hundred
+        // blocks around one br_table, twenty times too dear.
+        if (opcode === op.if) count++
         keep(start)
         labels.push({ opcode, isTarget: false })
         if (opcode === op.if) splitBlock()

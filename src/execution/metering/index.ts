@@ -1,7 +1,8 @@
 /**
  * Meters a WebAssembly module: gives the module that computes the same and besides counts its instructions, exactly and alike
  * on every machine, ends with `unreachable` where the count passes what it was given, bounds its calls, and lives in a memory
- * of one size. Every instruction is one gas, also `block` and `loop` (a loop again in each round); `else` and `end` are none.
+ * of one size. Every instruction is one gas, but for those that only delimit: `block`, `loop`, `else`,
+ * `end` and `nop`.
  * Pure functions over bytes; terms and sections are those of the WebAssembly Core Specification 2.0.
  */
 import { createReader, createSink, lengthOfAll, ModuleRefused, name, readU32, signed, u32 } from './bytes.ts'
@@ -36,7 +37,7 @@ export interface MeteringOptions {
 }
 
 /** Throws ModuleRefused for what it does not know. The module must be valid (section 3); that is not checked here. */
-export function meterModule(module: Uint8Array, options: MeteringOptions): Uint8Array {
+export function meterModule(module: Uint8Array, options: MeteringOptions): Uint8Array<ArrayBuffer> {
   const sections = readSections(module)
   const types = readSection(sections, section.type, readFunctionType)
   const imports = readSection(sections, section.import, readImportKind)

@@ -6,6 +6,7 @@
 /** The opcodes that are looked at or written. */
 export const op = {
   unreachable: 0x00,
+  nop: 0x01,
   block: 0x02,
   loop: 0x03,
   if: 0x04,

@@ -51,7 +51,7 @@ export function readSections(module: Uint8Array): Sections {
   return sections
 }
 
-export function writeSections(sections: Sections): Uint8Array {
+export function writeSections(sections: Sections): Uint8Array<ArrayBuffer> {
   const parts: (Uint8Array | number[])[] = [PREAMBLE]
   for (const id of order) {
     const content = sections.get(id)

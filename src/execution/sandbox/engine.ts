@@ -1,11 +1,12 @@
 /**
- * The engine: QuickJS compiled to WebAssembly, driven through its raw exports. No WASI defaults are used; every import is
+ * The engine: QuickJS compiled to WebAssembly, metered, and driven through its raw exports. No WASI defaults are used; every import is
  * ours and answers with constants, so that a contract can observe neither time nor chance.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { ENGINE_SHA256 } from './limits.ts'
+import { meteringExports, meterModule } from '../metering/index.ts'
+import { ENGINE_CALLS_MAX, ENGINE_SHA256, MEMORY_PAGES_MAX, METERED_SHA256 } from './limits.ts'
 
 /** A pointer into the engine's memory; values are pointers to the engine's eight-byte boxes. */
 export type Pointer = number
@@ -13,10 +14,14 @@ export type Pointer = number
 /** The exports used here. */
 export interface EngineExports {
   memory: WebAssembly.Memory
-  __stack_pointer: WebAssembly.Global
+  __stack_pointer: WebAssembly.Global<'i32'>
+  /** Gas left. */
+  [meteringExports.gas]: WebAssembly.Global<'i64'>
+  [meteringExports.depth]: WebAssembly.Global<'i32'>
+  [meteringExports.pages]: WebAssembly.Global<'i32'>
+  [meteringExports.stackLow]: WebAssembly.Global<'i32'>
   _initialize(): void
   qjs_init2(intrinsics: number): number
-  qjs_set_interrupt_handler(enable: number): void
   qjs_set_memory_limit(bytes: number): void
   qjs_set_max_stack_size(bytes: number): void
   qjs_set_gc_threshold(bytes: number): void
@@ -44,38 +49,46 @@ export interface EngineExports {
   wasm_free(pointer: Pointer): void
 }
 
-/** What the engine calls back for: gas at each poll, and the prelude's one host function. */
-export interface EngineCallbacks {
-  onPoll(): void
-  onHostCall(count: number, args: Pointer): Pointer
-}
+/** The prelude's one host function. */
+export type OnHostCall = (count: number, args: Pointer) => Pointer
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 let compiled: WebAssembly.Module | undefined
 
-/** Reads, checks and compiles the pinned binary, once per thread. */
+/** Reads, checks, meters and compiles the pinned binary, once per thread. */
 function compileEngine(): WebAssembly.Module {
   if (compiled !== undefined) return compiled
   const path = createRequire(import.meta.url).resolve('quickjs-wasi/quickjs.wasm')
   const bytes = readFileSync(path)
-  const hash = createHash('sha256').update(bytes).digest('hex')
+  const hash = sha256(bytes)
   if (hash !== ENGINE_SHA256) {
     throw new Error(`contract engine ${path} has SHA-256 ${hash}, not the pinned ${ENGINE_SHA256}: run npm ci`)
   }
-  compiled = new WebAssembly.Module(bytes)
+  const metered = meterModule(bytes, {
+    pagesMax: MEMORY_PAGES_MAX,
+    callDepthMax: ENGINE_CALLS_MAX,
+    stackPointer: '__stack_pointer',
+  })
+  const meteredHash = sha256(metered)
+  if (meteredHash !== METERED_SHA256) {
+    throw new Error(
+      `metering gives an engine with SHA-256 ${meteredHash}, not the pinned ${METERED_SHA256}: gas would differ from other nodes'. Undo what was changed in src/execution/metering, or pin the new hash for a new network`,
+    )
+  }
+  compiled = new WebAssembly.Module(metered)
   return compiled
 }
 
 /** A new instance, its memory as the binary declares it; `boot` or `restore` comes next. */
-export function instantiateEngine(callbacks: EngineCallbacks): EngineExports {
+export function instantiateEngine(onHostCall: OnHostCall): EngineExports {
   const badDescriptor = () => 8
   const imports = {
     env: {
       host_call: (_name: Pointer, _length: number, _self: Pointer, count: number, args: Pointer) =>
-        callbacks.onHostCall(count, args),
-      host_interrupt: () => {
-        callbacks.onPoll()
-        return 0
-      },
+        onHostCall(count, args),
+      // Gas is counted in the engine's own instructions; this is never asked for.
+      host_interrupt: () => 0,
       host_get_timezone_offset: () => 0,
       host_promise_rejection: () => {},
       host_module_normalize: () => 0,

@@ -5,7 +5,7 @@
 import type { Pointer } from './engine.ts'
 import { type Meter, price } from './gas.ts'
 import * as limits from './limits.ts'
-import { type Machine, OutOfHeap } from './machine.ts'
+import { type HostCalls, type Machine, OutOfHeap } from './machine.ts'
 import { type Operation, operations } from './prelude.ts'
 import { Trap } from './trap.ts'
 import { type ContractHost, type Invocation, type NestedOutcome, type RefusalCode, refusals } from './types.ts'
@@ -31,11 +31,11 @@ interface Arguments {
 
 const keyBytes = limits.KEY_BYTES_MAX
 
-/** The onHostCall of one run. */
-export function createHostCalls(machine: Machine, scratch: Pointer, invocation: Invocation, meter: Meter) {
+/** The host calls of one run. */
+export function createHostCalls(machine: Machine, scratch: Pointer, invocation: Invocation, meter: Meter): HostCalls {
   const handlers = createHandlers(invocation, meter)
 
-  return function onHostCall(pointers: Pointer[]): Pointer {
+  return function onHostCall(pointers) {
     const { engine } = machine
     const operation = operations[engine.qjs_get_float64(pointers[0] ?? 0)]
     if (operation === undefined) throw new Error('the contract prelude asked for an unknown operation')
@@ -143,6 +143,12 @@ function createHandlers({ kind, host }: Invocation, meter: Meter): Record<Operat
     verifyEd25519: (args) => verify(args, host, meter),
     isAddress: (args) => host.isAddress(args.text(0, limits.VALUE_BYTES_MAX)),
     hasRole: (args) => host.hasRole(args.text(0, limits.NAME_BYTES_MAX), args.text(1, limits.NAME_BYTES_MAX)),
+    log(args) {
+      const [level, text] = [args.text(0, limits.NAME_BYTES_MAX), args.text(1, limits.LOG_BYTES_MAX)]
+      meter.charge(price.log, Buffer.byteLength(text))
+      host.log?.(level, text)
+      return undefined
+    },
   }
 }
 

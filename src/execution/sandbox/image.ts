@@ -6,8 +6,9 @@
  * the last byte that is not zero; the stack and the rest are zero.
  */
 import { createHash } from 'node:crypto'
+import { meteringExports } from '../metering/index.ts'
 import type { Pointer } from './engine.ts'
-import { COLLECTION_BYTES, HEAP_SLACK_BYTES, MEMORY_BYTES_MAX, STACK_BYTES_MAX } from './limits.ts'
+import { COLLECTION_BYTES, MEMORY_BYTES_MAX, STACK_BYTES_MAX } from './limits.ts'
 import { createMachine, type Machine, SCRATCH_BYTES } from './machine.ts'
 import { preludeText } from './prelude.ts'
 
@@ -17,11 +18,11 @@ const PAGE_BYTES = 64 * 1024
 /** Date, eval (the engine's own entry to compile, taken from contracts by the prelude), RegExp, JSON, Proxy, Map, typed arrays, Promise, BigInt. */
 const INTRINSICS = 0b1_1111_1111
 
-/** Zeroed before each call: the engine's stack limit and room for the frames below its last check. */
-const STACK_BAND_BYTES = STACK_BYTES_MAX + 64 * 1024
-/** Looked at below the band: frames are contiguous, so a stack that went deeper left something here. */
-const SENTINEL_BYTES = 16 * 1024
-const zeros = new Uint8Array(SENTINEL_BYTES)
+/**
+ * Compiled C may write so far below its stack pointer without moving it, in functions that call no others (LLVM's
+ * WebAssemblyFrameLowering).
+ */
+const RED_ZONE_BYTES = 128
 
 /** Pointers to what the prelude gave the host; addresses inside the image. */
 export interface Handles {
@@ -33,14 +34,13 @@ export interface Handles {
 
 export interface Image {
   readonly bytes: Uint8Array
+  /** What the engine takes for the size of its memory. */
   readonly pages: number
   readonly handles: Handles
 }
 
-export const pagesOf = (machine: Machine) => machine.bytes().length / PAGE_BYTES
-
-/** Boots a new machine and takes the base image; the same bytes in every process. */
-export function bootBaseImage(): { machine: Machine; image: Image } {
+/** Boots a machine and takes the base image; the same bytes in every process. */
+export function bootBaseImage(): Image {
   const machine = createMachine()
   const { engine } = machine
   if (engine.__stack_pointer.value !== STACK_TOP) throw new Error('the contract engine has another memory layout')
@@ -49,8 +49,6 @@ export function bootBaseImage(): { machine: Machine; image: Image } {
   engine.qjs_set_max_stack_size(STACK_BYTES_MAX)
   engine.qjs_set_memory_limit(MEMORY_BYTES_MAX)
   engine.qjs_set_gc_threshold(COLLECTION_BYTES)
-  engine.qjs_set_interrupt_handler(1)
-  machine.activation = { onPoll: () => {}, onHostCall: () => 0 }
   const scratch = engine.wasm_malloc(SCRATCH_BYTES)
   const prelude = machine.evaluate(preludeText, 'quorate')
   const host = engine.qjs_new_host_function(machine.newText('host'), 0, 0)
@@ -64,41 +62,33 @@ export function bootBaseImage(): { machine: Machine; image: Image } {
     describeLoading: machine.property(given, 'describeLoading'),
     scratch,
   }
-  machine.activation = undefined
-  return { machine, image: takeImage(machine, handles) }
+  return takeImage(machine, handles)
 }
 
-/** Leaves free heap at the end, so that ordinary calls never grow the memory, and copies what is not zero. */
-export function takeImage(machine: Machine, handles: Handles): Image {
-  machine.engine.wasm_free(machine.engine.wasm_malloc(HEAP_SLACK_BYTES))
-  const memory = machine.bytes()
-  let end = memory.length
+/** Copies what is not zero. */
+export function takeImage({ engine, memory }: Machine, handles: Handles): Image {
+  const pages = engine[meteringExports.pages].value
+  let end = pages * PAGE_BYTES
   while (end > STACK_TOP && memory[end - 1] === 0) end--
   // A copy: a Buffer's own slice would be a view of the machine's memory.
-  return { bytes: new Uint8Array(memory.subarray(STACK_TOP, end)), pages: memory.length / PAGE_BYTES, handles }
+  return { bytes: new Uint8Array(memory.subarray(STACK_TOP, end)), pages, handles }
 }
 
-/** Grows a smaller machine to the image's pages. A larger one cannot shrink and must not be given. */
-export function fitMachine(machine: Machine, image: Image): void {
-  const missing = image.pages - pagesOf(machine)
-  if (missing < 0) throw new Error('a machine with more memory than the image cannot run it')
-  if (missing > 0) machine.engine.memory.grow(missing)
+/** Makes the machine exactly what it was when the image was taken; what it has to clear, it knows from the machine's own marks. */
+export function restoreImage({ engine, memory }: Machine, { bytes, pages }: Image): void {
+  // The mark is unsigned; a stack that left the memory wrapped around and wrote nothing there.
+  const stackLow = engine[meteringExports.stackLow].value >>> 0
+  if (stackLow < STACK_TOP) memory.fill(0, Math.max(0, stackLow - RED_ZONE_BYTES), STACK_TOP)
+  memory.set(bytes, STACK_TOP)
+  memory.fill(0, STACK_TOP + bytes.length, engine[meteringExports.pages].value * PAGE_BYTES)
+  engine.__stack_pointer.value = STACK_TOP
+  engine[meteringExports.stackLow].value = STACK_TOP
+  engine[meteringExports.pages].value = pages
 }
 
-/** Makes memory and stack pointer exactly the image's. */
-export function restoreImage(machine: Machine, image: Image): void {
-  const memory = machine.bytes()
-  const bandStart = STACK_TOP - STACK_BAND_BYTES
-  memory.fill(0, bandStart, STACK_TOP)
-  if (memory.compare(zeros, 0, SENTINEL_BYTES, bandStart - SENTINEL_BYTES, bandStart) !== 0)
-    memory.fill(0, 0, bandStart)
-  memory.set(image.bytes, STACK_TOP)
-  memory.fill(0, STACK_TOP + image.bytes.length)
-  machine.engine.__stack_pointer.value = STACK_TOP
-}
-
-/** SHA-256 over the whole memory, its size and the stack pointer: equal for equal images, whatever ran before. */
-export function hashMachine(machine: Machine): string {
-  const registers = `${machine.engine.__stack_pointer.value} ${pagesOf(machine)}`
-  return createHash('sha256').update(registers).update(machine.bytes()).digest('hex')
+/** SHA-256 over the whole memory, its size as the engine sees it and the stack pointer: equal for equal images, whatever ran before. */
+export function hashMachine({ engine, memory }: Machine): string {
+  const registers = [engine.__stack_pointer, engine[meteringExports.pages], engine[meteringExports.depth]]
+  const text = registers.map(({ value }) => value).join(' ')
+  return createHash('sha256').update(text).update(memory).digest('hex')
 }

@@ -3,17 +3,16 @@
  * memory image, is metered by counting, and ends as a value; only a bug of the host leaves `run` as an exception.
  */
 import { createHash } from 'node:crypto'
-import { createMeter } from './gas.ts'
+import { createMeter, price } from './gas.ts'
 import { createHostCalls } from './host.ts'
 import { bootBaseImage, hashMachine } from './image.ts'
 import { createImageCache, type LoadedContract } from './images.ts'
 import { DEPTH_MAX, IMAGE_CACHE_BYTES, LOAD_GAS_MAX } from './limits.ts'
 import { loadContract } from './load.ts'
 import type { Machine } from './machine.ts'
-import { createMachinePool, type MachinePool } from './machines.ts'
+import { createMachineSlot, type MachineSlot } from './machine-slot.ts'
 import { readOutcome } from './outcome.ts'
 import { areArgumentsBounded } from './text.ts'
-import { trapOf } from './trap.ts'
 import type { Inspection, Invocation, Outcome } from './types.ts'
 
 export type * from './types.ts'
@@ -38,13 +37,13 @@ export const hashCode = (code: string) => createHash('sha256').update(code, 'utf
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const depthMax = options.depthMax ?? DEPTH_MAX
   const images = createImageCache(options.imageCacheBytes ?? IMAGE_CACHE_BYTES)
-  const { image: base } = bootBaseImage()
-  const loader = createMachinePool()
-  const pools: MachinePool[] = []
+  const base = bootBaseImage()
+  const loader = createMachineSlot()
+  const slots: MachineSlot[] = []
 
-  function poolAt(depth: number): MachinePool {
-    for (let missing = pools.length; missing <= depth; missing++) pools.push(createMachinePool())
-    return pools[depth]!
+  function slotAt(depth: number): MachineSlot {
+    for (let missing = slots.length; missing <= depth; missing++) slots.push(createMachineSlot())
+    return slots[depth]!
   }
 
   function load(code: string, codeHash: string, gasLimit: number): LoadedContract | (Inspection & { ok: false }) {
@@ -63,13 +62,10 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     if (!areArgumentsBounded(args)) return { status: 'failed', code: 'BAD_ARGUMENTS', message: '', gasUsed: 0 }
     const contract = load(code, codeHash, LOAD_GAS_MAX)
     if (!('image' in contract)) return { status: 'failed', code: 'BAD_CODE', message: '', gasUsed: 0 }
-    try {
-      return runLoaded(poolAt(depth), contract, invocation)
-    } catch (error) {
-      const trap = trapOf(error)
-      if (trap === undefined) throw error
-      return { status: 'trap', code: trap, gasUsed: gasLimit }
-    }
+    // Nested calls run on one native stack, so they share the bound on unfinished calls.
+    const engineCalls = slots[depth - 1]?.engineCalls() ?? 0
+    const outcome = slotAt(depth).run(contract.image, engineCalls, (machine) => runLoaded(machine, contract, invocation))
+    return 'trap' in outcome ? { status: 'trap', code: outcome.trap, gasUsed: gasLimit } : outcome
   }
 
   return {
@@ -82,22 +78,18 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     hashRestoredState(code, depth) {
       const contract = load(code, hashCode(code), LOAD_GAS_MAX)
       if (!('image' in contract)) throw new Error(`not a contract: ${contract.code} ${contract.message}`)
-      const idle = () => ({ onPoll: () => {}, onHostCall: () => 0 })
-      return poolAt(depth).run(contract.image, idle, hashMachine)
+      const hash = slotAt(depth).run(contract.image, 0, hashMachine)
+      return typeof hash === 'string' ? hash : hash.trap
     },
   }
 }
 
-function runLoaded(pool: MachinePool, { image }: LoadedContract, invocation: Invocation): Outcome {
+function runLoaded(machine: Machine, { image }: LoadedContract, invocation: Invocation): Outcome {
   const { kind, method, args, context, gasLimit } = invocation
-  const meter = createMeter(gasLimit)
   const { dispatch, scratch } = image.handles
-  const activationOf = (machine: Machine) => ({
-    onPoll: meter.poll,
-    onHostCall: createHostCalls(machine, scratch, invocation, meter),
-  })
-  return pool.run(image, activationOf, (machine) => {
-    const texts = [kind, method, args, JSON.stringify(context)].map(machine.newText)
-    return readOutcome(machine, machine.call(dispatch, texts), scratch, meter)
-  })
+  const meter = createMeter(machine.engine, gasLimit)
+  meter.charge(price.run + Math.ceil(image.bytes.length / price.imageBytesPerGas), Buffer.byteLength(args))
+  machine.hostCalls = createHostCalls(machine, scratch, invocation, meter)
+  const texts = [kind, method, args, JSON.stringify(context)].map(machine.newText)
+  return readOutcome(machine, machine.call(dispatch, texts), scratch, meter)
 }

@@ -6,8 +6,20 @@
 /** SHA-256 of the pinned engine binary (quickjs-wasi 3.6.2, quickjs-ng 0.17). Another binary is another protocol version. */
 export const ENGINE_SHA256 = 'd4c9375f2b1ca4dc95f72c8aa2982a7a9951ac8011490d79c6582df732b4bbd9'
 
-/** What one interrupt poll stands for: the engine polls once every 10,000 calls and backward branches. */
-export const GAS_PER_POLL = 10_000
+/** SHA-256 of that binary metered by src/execution/metering with the limits below: gas is what this module counts. */
+export const METERED_SHA256 = 'ddcfba3dc325c29b91a8abfab8f0d5a001db133c44ff2129c41fc5f0be0b20af'
+
+/**
+ * The engine's memory in pages of 64 KiB, 1 MiB of stack included: what the heap below may take, and room for the gaps in it. The
+ * engine sees its memory grow, but has this much from the start.
+ */
+export const MEMORY_PAGES_MAX = 288
+
+/**
+ * Calls inside the engine that have not returned, over all contracts of a transaction: about three for a call in JavaScript. They
+ * need a third of the 32 MiB of stack the worker threads have, measured where frames are largest (docs/contracts-runtime.md).
+ */
+export const ENGINE_CALLS_MAX = 4_000
 
 /** Enough to evaluate a large bundle's top level, and short (well under a second), because nobody pays for loading. */
 export const LOAD_GAS_MAX = 20_000_000
@@ -20,9 +32,6 @@ export const IMAGE_BYTES_MAX = 4 * 1024 * 1024
 
 /** The engine's heap for one call: generous for ledger work, small enough to hold eight nested calls. */
 export const MEMORY_BYTES_MAX = 16 * 1024 * 1024
-
-/** Free heap every image starts with, so that an ordinary call never grows the memory and the instance can be kept. */
-export const HEAP_SLACK_BYTES = 192 * 1024
 
 /** Cycles are collected when the heap passes this; below it short calls never pay for a collection. */
 export const COLLECTION_BYTES = 4 * 1024 * 1024
@@ -62,6 +71,9 @@ export const SCAN_LIMIT_MAX = 1000
 export const SCAN_LIMIT_DEFAULT = 100
 export const SCAN_BYTES_MAX = 1024 * 1024
 
+/** One line of a contract's log. */
+export const LOG_BYTES_MAX = 4 * 1024
+
 /** What `crypto` takes in one go. */
 export const CRYPTO_BYTES_MAX = 256 * 1024
 
@@ -71,6 +83,3 @@ export const METHOD_PATTERN = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
 
 /** Contract images kept in memory, by bytes; any of them can be rebuilt identically from source. */
 export const IMAGE_CACHE_BYTES = 64 * 1024 * 1024
-
-/** Instances kept per call depth: one per memory size in use, because a memory can grow but never shrink. */
-export const INSTANCES_PER_DEPTH_MAX = 4

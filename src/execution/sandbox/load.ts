@@ -4,35 +4,25 @@ import { type Image, takeImage } from './image.ts'
 import type { LoadedContract } from './images.ts'
 import { CODE_BYTES_MAX, IMAGE_BYTES_MAX, METHOD_PATTERN } from './limits.ts'
 import type { Machine } from './machine.ts'
-import type { MachinePool } from './machines.ts'
+import type { MachineSlot } from './machine-slot.ts'
 import { readReply } from './outcome.ts'
-import { trapOf } from './trap.ts'
 import type { ContractShape, Inspection, InspectionCode } from './types.ts'
 
 type Refusal = Inspection & { ok: false }
 
 const refuse = (code: string, message: string): Refusal => ({ ok: false, code: code as InspectionCode, message })
 
-export function loadContract(pool: MachinePool, base: Image, code: string, gasLimit: number): LoadedContract | Refusal {
+export function loadContract(slot: MachineSlot, base: Image, code: string, gasLimit: number): LoadedContract | Refusal {
   const codeBytes = Buffer.byteLength(code)
   if (codeBytes > CODE_BYTES_MAX) {
     return refuse('TOO_LARGE', `the bundle has ${codeBytes} bytes; at most ${CODE_BYTES_MAX} are allowed`)
   }
-  const meter = createMeter(gasLimit)
-  const onHostCall = () => {
-    throw new Error('a contract reached the host while loading')
-  }
-  try {
-    return pool.run(
-      base,
-      () => ({ onPoll: meter.poll, onHostCall }),
-      (machine) => evaluate(machine, base, code),
-    )
-  } catch (error) {
-    const trap = trapOf(error)
-    if (trap === undefined) throw error
-    return refuse(trap, 'the top level of the script does not come to an end within its allowance')
-  }
+  const loaded = slot.run(base, 0, (machine) => {
+    createMeter(machine.engine, gasLimit)
+    return evaluate(machine, base, code)
+  })
+  if (!('trap' in loaded)) return loaded
+  return refuse(loaded.trap, 'the top level of the script does not come to an end within its allowance')
 }
 
 function evaluate(machine: Machine, base: Image, code: string): LoadedContract | Refusal {

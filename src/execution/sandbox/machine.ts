@@ -4,17 +4,15 @@
  */
 import { type EngineExports, instantiateEngine, type Pointer } from './engine.ts'
 
-/** What the machine's imports reach while it runs; absent between runs. */
-export interface Activation {
-  onPoll(): void
-  onHostCall(args: Pointer[]): Pointer
-}
+/** What the engine's one host function reaches while a call runs. */
+export type HostCalls = (args: Pointer[]) => Pointer
 
 export interface Machine {
   readonly engine: EngineExports
-  activation: Activation | undefined
-  /** The whole memory; asked for again after anything that may have grown it. */
-  bytes(): Buffer
+  /** Absent between runs. */
+  hostCalls: HostCalls | undefined
+  /** The whole memory, which never moves. */
+  readonly memory: Buffer
   newText(text: string): Pointer
   readText(value: Pointer, scratch: Pointer): string
   /** A copy of a Uint8Array's bytes. */
@@ -28,31 +26,17 @@ export interface Machine {
 export const SCRATCH_BYTES = 16
 
 export function createMachine(): Machine {
-  let view: Buffer | undefined
-  const running = (): Activation => {
-    if (machine.activation === undefined) throw new Error('the contract engine called its host outside a run')
-    return machine.activation
-  }
-  const engine = instantiateEngine({
-    onPoll: () => running().onPoll(),
-    onHostCall: (count, args) => {
-      const memory = bytes()
-      const pointers: Pointer[] = []
-      for (let index = 0; index < count; index++) pointers.push(memory.readUInt32LE(args + index * 4))
-      return running().onHostCall(pointers)
-    },
+  const engine = instantiateEngine((count, args) => {
+    if (machine.hostCalls === undefined) throw new Error('the contract engine called its host outside a run')
+    const pointers: Pointer[] = []
+    for (let index = 0; index < count; index++) pointers.push(memory.readUInt32LE(args + index * 4))
+    return machine.hostCalls(pointers)
   })
-
-  /** A grown memory detaches the old buffer, which then has length 0. */
-  function bytes(): Buffer {
-    if (view === undefined || view.length === 0) view = Buffer.from(engine.memory.buffer)
-    return view
-  }
+  const memory = Buffer.from(engine.memory.buffer)
 
   function withCText<T>(text: string, use: (pointer: Pointer, length: number) => T): T {
     const length = Buffer.byteLength(text)
     const pointer = allocate(length + 1)
-    const memory = bytes()
     memory.write(text, pointer, length, 'utf8')
     memory[pointer + length] = 0
     const result = use(pointer, length)
@@ -69,21 +53,19 @@ export function createMachine(): Machine {
 
   const machine: Machine = {
     engine,
-    activation: undefined,
-    bytes,
+    hostCalls: undefined,
+    memory,
     newText: (text) => withCText(text, (pointer, length) => engine.qjs_new_string(pointer, length)),
     readText(value, scratch) {
       const pointer = engine.qjs_get_string_len(value, scratch)
       if (pointer === 0) throw new OutOfHeap()
-      const memory = bytes()
-      const text = memory.toString('utf8', pointer, pointer + memory.readUInt32LE(scratch))
+        const text = memory.toString('utf8', pointer, pointer + memory.readUInt32LE(scratch))
       engine.qjs_free_cstring(pointer)
       return text
     },
     readBytes(value, scratch) {
       const buffer = engine.qjs_get_typed_array_buffer(value, scratch, scratch + 4, scratch + 8)
-      const memory = bytes()
-      const offset = memory.readUInt32LE(scratch)
+        const offset = memory.readUInt32LE(scratch)
       const length = memory.readUInt32LE(scratch + 4)
       const start = engine.qjs_get_array_buffer(buffer, scratch + 12)
       const copy = new Uint8Array(length)
@@ -95,8 +77,7 @@ export function createMachine(): Machine {
       withCText(fileName, (name) => withCText(code, (pointer, length) => engine.qjs_eval(pointer, length, name, 0))),
     call(callee, args) {
       const list = allocate(args.length * 4)
-      const memory = bytes()
-      args.forEach((value, index) => {
+        args.forEach((value, index) => {
         memory.writeUInt32LE(value, list + index * 4)
       })
       const self = engine.qjs_get_undefined()

@@ -6,6 +6,7 @@
  * Everything captured before the contract is evaluated stays out of its reach: a contract that replaces JSON.parse or
  * pollutes a prototype changes only what its own code sees.
  */
+import { LOG_BYTES_MAX } from './limits.ts'
 import { refusals } from './types.ts'
 
 /** Operations of the single host function; the index is the wire. */
@@ -21,6 +22,7 @@ export const operations = [
   'verifyEd25519',
   'isAddress',
   'hasRole',
+  'log',
 ] as const
 export type Operation = (typeof operations)[number]
 
@@ -32,7 +34,10 @@ Infinity NaN undefined Number Boolean String Math Reflect Symbol globalThis BigI
 ArrayBuffer Uint8ClampedArray Int8Array Uint8Array Int16Array Uint16Array Int32Array Uint32Array BigInt64Array BigUint64Array
 Float32Array Float64Array DataView Promise`.split(/\s+/)
 
-const constants = `const codes = ${JSON.stringify(refusals)}, kept = ${JSON.stringify(kept)};
+/** Characters of a log line: of three bytes each at most, since a pair of surrogates has four. */
+const LOG_CHARACTERS_MAX = Math.floor(LOG_BYTES_MAX / 3)
+
+const constants = `const codes = ${JSON.stringify(refusals)}, kept = ${JSON.stringify(kept)}, logCharacters = ${LOG_CHARACTERS_MAX};
 const [${operations.map((name) => `op_${name}`).join(', ')}] = ${JSON.stringify(operations.map((_, index) => index))};`
 
 const pristine = `
@@ -188,6 +193,34 @@ const contextOf = ({ sender, origin, contract, block, tx }) =>
   freeze({ sender, origin, contract, block: freeze(block), tx: tx === null ? null : freeze(tx), state, emit, call, view, crypto, isAddress, hasRole })
 `
 
+const logging = String.raw`
+let running = false
+const wordOf = (value) => {
+  if (typeof value === 'string') return value
+  if (typeof value === 'function') return '[function]'
+  if (!isObject(value)) return NativeString(value)
+  if (value instanceof NativeError) return NativeString(value.name) + ': ' + plainMessage(value)
+  const text = stringify(value, (key, inner) => (typeof inner === 'bigint' ? inner + 'n' : inner))
+  return text === undefined ? 'undefined' : text
+}
+const logger = (level) => {
+  const log = (...given) => {
+    // What a top level writes is never shown: it runs whenever a node has to load the code again.
+    if (!running) return
+    let line = ''
+    for (let index = 0; index < given.length && line.length < logCharacters; index++) {
+      let word = '[unprintable]'
+      try { word = slice(wordOf(given[index]), 0, logCharacters) } catch {}
+      line += index === 0 ? word : ' ' + word
+    }
+    answer(host(op_log, level, toWellFormed(slice(line, 0, logCharacters))))
+  }
+  defineProperty(log, 'name', { value: level })
+  return freeze(log)
+}
+globalThis.console = { log: logger('log'), info: logger('info'), warn: logger('warn'), error: logger('error'), debug: logger('debug') }
+`
+
 const entries = String.raw`
 let initialise, calls = { __proto__: null }, views = { __proto__: null }
 const tableOf = (handlers, table, where) => {
@@ -218,6 +251,7 @@ const register = () => {
 }
 const handlerOf = (kind, method) => (kind === 'init' ? initialise : kind === 'call' ? calls[method] : views[method])
 const dispatch = (kind, method, argsText, contextText) => {
+  running = true
   try {
     const handler = handlerOf(kind, method)
     if (handler === undefined) return kind === 'init' ? 'u' : 'eUNKNOWN_METHOD\n'
@@ -237,4 +271,4 @@ return { register, dispatch, describeLoading }
 
 export const preludeText = `(function (host) {
 'use strict';
-${constants}${pristine}${removals}${values}${context}${entries}})`
+${constants}${pristine}${removals}${values}${context}${logging}${entries}})`

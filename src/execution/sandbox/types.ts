@@ -47,7 +47,8 @@ export interface Invocation {
   depth: number
 }
 
-/** Ends the transaction; the whole gas limit is consumed. STACK: V8's own stack; DEPTH: too many nested calls. */
+/** Ends the transaction; the whole gas limit is consumed. STACK: the engine called itself too
+ * deeply; DEPTH: contracts called one another too deeply. */
 export type TrapCode = 'OUT_OF_GAS' | 'STACK' | 'DEPTH' | 'ENGINE'
 
 /** Refusals by the host and the prelude: inside, a catchable Error with this `code`. The order is the wire between them. */
