@@ -6,9 +6,9 @@ import { TRANSACTION_BYTES_MAX } from './types/transaction.ts'
 export const PARAMETER_DEFAULTS: Parameters = {
   blockTransactionsMax: 1_000,
   blockBytesMax: 2 * 1024 * 1024,
-  // A plain loop takes about 8 ns per gas (docs/benchmarks.md): 8 s of a core for the worst block, 0.8 s for one transaction.
-  blockGasMax: 1_000_000_000,
-  transactionGasMax: 100_000_000,
+  // At least six gas run in a nanosecond (docs/benchmarks.md): half a second of a core for the worst block, 50 ms for a transaction.
+  blockGasMax: 3_000_000_000,
+  transactionGasMax: 300_000_000,
   batchDelayMs: 20,
   progressTimeoutMs: 2_000,
   timeoutMaxMs: 30_000,
@@ -39,7 +39,7 @@ export const FETCH_BYTES_MAX = 8 * 1024 * 1024
 /** How deep contracts call one another. Each depth has a sandbox instance of its own. */
 export const CALL_DEPTH_MAX = 8
 /** What a view, a dry run or a replay may burn, and how many may wait: reads never crowd out blocks. */
-export const VIEW_GAS_MAX = 100_000_000
+export const VIEW_GAS_MAX = 300_000_000
 export const VIEW_QUEUE_MAX = 256
 
 /** State history a node keeps, in blocks behind its head: how far back `?height=` reaches. */

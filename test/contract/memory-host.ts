@@ -37,7 +37,7 @@ type Request = Pick<Invocation, 'kind' | 'method' | 'args' | 'gasLimit' | 'depth
   stack: string[]
 }
 
-export const gasLimitDefault = 100_000_000
+export const gasLimitDefault = 300_000_000
 
 /** An address made from a seed, valid in form; nobody holds its key. */
 export const addressOf = (seed: number | string) =>

@@ -8,20 +8,28 @@ import { Trap } from './trap.ts'
 
 /** Prices in gas. */
 export const price = {
-  /** A call of a contract: its image is copied into an instance, byte by byte, its arguments and result carried across. */
-  run: 100_000,
-  imageBytesPerGas: 2,
+  /** A call of a contract: its image is copied into an instance, its arguments and result are carried across. */
+  run: 50_000,
+  imageBytesPerGas: 4,
   hostCall: 6_000,
-  write: 20_000,
+  /** A key may have to be fetched from the disk. */
+  read: 20_000,
+  /** A leaf of the state tree, with the nodes above it. */
+  write: 100_000,
+  emit: 20_000,
   /** What is written is kept by every node, and copied some four times on its way to the disk: a block writes 32 MB at most. */
   writtenByte: 100,
-  scan: 20_000,
+  /** Another thread walks through the keys. */
+  scan: 200_000,
   scanEntry: 4_000,
-  nestedCall: 40_000,
+  nestedCall: 30_000,
   /** What a node that shows logs does with a line. */
   log: 10_000,
-  verify: 800_000,
-  gasPerByte: 8,
+  /** A forgery has to be refused by the slow reference, about 1.3 ms, and nobody knows beforehand what is one. */
+  verify: 8_000_000,
+  verifiedByte: 100,
+  /** Bytes that cross between the host and the engine, or are hashed. */
+  byte: 16,
 } as const
 
 export interface Meter {
@@ -44,7 +52,7 @@ export function createMeter(engine: EngineExports, limit: number): Meter {
       return remaining()
     },
     charge(amount, bytes = 0) {
-      gas.value -= BigInt(amount + price.gasPerByte * bytes)
+      gas.value -= BigInt(amount + price.byte * bytes)
       if (gas.value < 0n) throw new Trap('OUT_OF_GAS')
     },
   }

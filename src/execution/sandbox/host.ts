@@ -99,8 +99,10 @@ function createHandlers({ kind, host }: Invocation, meter: Meter): Record<Operat
   let eventBytes = 0
   return {
     get(args) {
-      const json = host.get(keyOf(args))
-      meter.charge(0, json?.length ?? 0)
+      const key = keyOf(args)
+      meter.charge(price.read)
+      const json = host.get(key)
+      if (json !== undefined) meter.charge(0, Buffer.byteLength(json))
       return json
     },
     set(args) {
@@ -126,7 +128,7 @@ function createHandlers({ kind, host }: Invocation, meter: Meter): Record<Operat
       eventBytes += name.length + Buffer.byteLength(json)
       if (name === '') throw new Refused('BAD_VALUE')
       if (eventCount > limits.EVENT_COUNT_MAX || eventBytes > limits.EVENTS_BYTES_MAX) throw new Refused('LIMIT')
-      meter.charge(price.write + price.writtenByte * (Buffer.byteLength(name) + Buffer.byteLength(json)))
+      meter.charge(price.emit + price.writtenByte * (Buffer.byteLength(name) + Buffer.byteLength(json)))
       host.emit(name, json)
       return undefined
     },
@@ -164,7 +166,7 @@ function scan(args: Arguments, host: ContractHost, meter: Meter): string {
   const texts: string[] = []
   for (const [key, json] of entries) {
     bytes += Buffer.byteLength(key) + Buffer.byteLength(json)
-    meter.charge(price.scanEntry, key.length + json.length)
+    meter.charge(price.scanEntry, Buffer.byteLength(key) + Buffer.byteLength(json))
     if (bytes > limits.SCAN_BYTES_MAX) throw new Refused('LIMIT')
     texts.push(`[${JSON.stringify(key)},${json}]`)
   }
@@ -175,7 +177,7 @@ function nest(args: Arguments, ask: ContractHost['call'], meter: Meter): string 
   const contract = args.text(0, limits.NAME_BYTES_MAX)
   const method = args.text(1, limits.NAME_BYTES_MAX)
   const json = args.text(2, limits.ARGUMENTS_BYTES_MAX)
-  meter.charge(price.nestedCall, json.length)
+  meter.charge(price.nestedCall, Buffer.byteLength(json))
   const outcome = ask(contract, method, json, meter.remaining)
   // A trap consumed everything; it must not be reported as this contract's own running out.
   if (outcome.kind === 'trap') throw new Trap(outcome.code)
@@ -195,7 +197,7 @@ function verify(args: Arguments, host: ContractHost, meter: Meter): boolean {
   const publicKey = args.text(0, limits.VALUE_BYTES_MAX)
   const message = args.data(1)
   const signature = args.text(2, limits.VALUE_BYTES_MAX)
-  meter.charge(price.verify, message.length)
+  meter.charge(price.verify + price.verifiedByte * message.length)
   if (!/^[0-9a-f]{64}$/.test(publicKey) || !/^[0-9a-f]{128}$/.test(signature)) return false
   return host.verifyEd25519(Buffer.from(publicKey, 'hex'), message, Buffer.from(signature, 'hex'))
 }

@@ -90,6 +90,8 @@ function runLoaded(machine: Machine, { image }: LoadedContract, invocation: Invo
   const meter = createMeter(machine.engine, gasLimit)
   meter.charge(price.run + Math.ceil(image.bytes.length / price.imageBytesPerGas), Buffer.byteLength(args))
   machine.hostCalls = createHostCalls(machine, scratch, invocation, meter)
-  const texts = [kind, method, args, JSON.stringify(context)].map(machine.newText)
+  const { sender, origin, contract, block, tx } = context
+  const about = [kind, method, sender, origin, contract, block.height, block.time, tx === null ? null : tx.id]
+  const texts = [machine.newText(JSON.stringify(about)), machine.newText(args)]
   return readOutcome(machine, machine.call(dispatch, texts), scratch, meter)
 }

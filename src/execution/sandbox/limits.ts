@@ -21,14 +21,14 @@ export const MEMORY_PAGES_MAX = 288
  */
 export const ENGINE_CALLS_MAX = 4_000
 
-/** Enough to evaluate a large bundle's top level, and short (well under a second), because nobody pays for loading. */
-export const LOAD_GAS_MAX = 20_000_000
+/** Enough to evaluate the longest bundle (cost.ts), and short (40 ms at worst), because loading again is never paid for. */
+export const LOAD_GAS_MAX = 210_000_000
 
-/** A bundled contract travels in one transaction and is kept in the state. */
-export const CODE_BYTES_MAX = 256 * 1024
+/** A bundled contract travels in one transaction, is kept in the state, and is compiled again whenever its image was dropped. */
+export const CODE_BYTES_MAX = 128 * 1024
 
-/** What a contract may leave in memory after loading: the image is copied before each call (about 22 µs per MiB). */
-export const IMAGE_BYTES_MAX = 4 * 1024 * 1024
+/** What a contract may leave in memory after loading, the engine's own 390 KiB included: all of it is copied before each call. */
+export const IMAGE_BYTES_MAX = 1024 * 1024
 
 /** The engine's heap for one call: generous for ledger work, small enough to hold eight nested calls. */
 export const MEMORY_BYTES_MAX = 16 * 1024 * 1024
@@ -82,4 +82,4 @@ export const NAME_BYTES_MAX = 128
 export const METHOD_PATTERN = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
 
 /** Contract images kept in memory, by bytes; any of them can be rebuilt identically from source. */
-export const IMAGE_CACHE_BYTES = 64 * 1024 * 1024
+export const IMAGE_CACHE_BYTES = 128 * 1024 * 1024

@@ -189,8 +189,18 @@ const call = nested(op_call), view = nested(op_view)
 const isAddress = (text) => typeof text === 'string' && isWellFormed(text) && answer(host(op_isAddress, text))
 const hasRole = (account, role) => answer(host(op_hasRole, textOf(account, 'BAD_VALUE'), textOf(role, 'BAD_VALUE')))
 for (const injected of [state.get, state.set, state.delete, state.scan, crypto.sha256, crypto.verifyEd25519, emit, call, view, isAddress, hasRole]) freeze(injected)
-const contextOf = ({ sender, origin, contract, block, tx }) =>
-  freeze({ sender, origin, contract, block: freeze(block), tx: tx === null ? null : freeze(tx), state, emit, call, view, crypto, isAddress, hasRole })
+// One context for the one call an image serves, made beforehand; a call only fills in what it reads.
+let sender, origin, contractName, height, time, txId
+const block = freeze({ get height() { return height }, get time() { return time } })
+const transaction = freeze({ get id() { return txId } })
+const given = freeze({
+  get sender() { return sender },
+  get origin() { return origin },
+  get contract() { return contractName },
+  block,
+  get tx() { return txId === null ? null : transaction },
+  state, emit, call, view, crypto, isAddress, hasRole,
+})
 `
 
 const logging = String.raw`
@@ -250,9 +260,11 @@ const register = () => {
   } catch (error) { return 'eBAD_SHAPE\n' + plainMessage(error) }
 }
 const handlerOf = (kind, method) => (kind === 'init' ? initialise : kind === 'call' ? calls[method] : views[method])
-const dispatch = (kind, method, argsText, contextText) => {
+const dispatch = (callText, argsText) => {
   running = true
   try {
+    const about = parse(callText), kind = about[0], method = about[1]
+    sender = about[2]; origin = about[3]; contractName = about[4]; height = about[5]; time = about[6]; txId = about[7]
     const handler = handlerOf(kind, method)
     if (handler === undefined) return kind === 'init' ? 'u' : 'eUNKNOWN_METHOD\n'
     let args
@@ -260,7 +272,7 @@ const dispatch = (kind, method, argsText, contextText) => {
       const description = describe(error)
       return description === 'eOUT_OF_MEMORY\n' ? description : 'eBAD_ARGUMENTS\n'
     }
-    const result = handler(contextOf(parse(contextText)), args)
+    const result = handler(given, args)
     if (result === undefined) return 'u'
     if (isObject(result) && typeof result.then === 'function') return 'ePROMISE\n'
     return 'v' + toText(result)
