@@ -5,8 +5,17 @@
 import { ModuleRefused, type Piece, type Reader, readByte, readU32, readVector, signed, u32 } from './bytes.ts'
 import { canonicaliseNan } from './floats.ts'
 import { type Instruction, readInstruction } from './instructions.ts'
-import { BULK_GAS, enterCall, flush, type Layout, LOOP_SLACK_GAS, leaveCall, recordStackLow } from './layout.ts'
-import { EMPTY_BLOCK, floatResultOf, op, valueType } from './opcodes.ts'
+import {
+  BULK_GAS,
+  DIVISION_GAS,
+  enterCall,
+  flush,
+  type Layout,
+  LOOP_SLACK_GAS,
+  leaveCall,
+  recordStackLow,
+} from './layout.ts'
+import { EMPTY_BLOCK, floatResultOf, isDivision, op, valueType } from './opcodes.ts'
 
 /** A block, loop or if that is open; the first is the function itself. */
 interface Label {
@@ -131,7 +140,7 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
   }
 
   function takePlain({ opcode, second, indexes, start }: Instruction): void {
-    count++
+    count += isDivision(opcode) ? DIVISION_GAS : 1
     if (opcode === op.call || opcode === op.callIndirect) hasCall = true
     if (opcode === op.memorySize) write([op.globalGet, ...u32(layout.globals.pages)])
     else if (opcode === op.memoryGrow) write([op.call, ...u32(layout.functions.grow)])

@@ -21,10 +21,12 @@ export const meteringExports = {
 export const GAS_UNLIMITED = 2 ** 47
 
 /** Gas of one page that memory.grow adds: what the page costs to be cleared again, by the price of bulk bytes. */
-export const PAGE_GAS = 16_384
+export const PAGE_GAS = 32_768
 /** memory.copy and memory.fill: gas for the call into the machine's own routine, and bytes for one gas beyond that. */
 export const BULK_GAS = 32
-export const BULK_BYTES_PER_GAS_LOG2 = 2
+export const BULK_BYTES_PER_GAS_LOG2 = 1
+/** Integer division takes processors ten to forty times as long as most instructions. */
+export const DIVISION_GAS = 8
 /** A loop passes on what it has counted when it is more than this: the most that a limit is overrun by, besides one block. */
 export const LOOP_SLACK_GAS = 2_048
 

@@ -134,6 +134,9 @@ export function nameRefused(opcode: number, second?: number): string {
   return known ?? `the unknown opcode 0x${hex.join(' 0x')}`
 }
 
+/** div_s, div_u, rem_s and rem_u of both integer types. */
+export const isDivision = (opcode: number) => (opcode >= 0x6d && opcode <= 0x70) || (opcode >= 0x7f && opcode <= 0x82)
+
 /**
  * Instructions whose result may be a NaN of any sign and payload (section 4.3.3): rounding, arithmetic, minimum, maximum,
  * demotion and promotion. abs, neg, copysign and reinterpretation only move bits and are the same everywhere.

@@ -10,11 +10,11 @@ import { type Operation, operations } from './prelude.ts'
 import { Trap } from './trap.ts'
 import { type ContractHost, type Invocation, type NestedOutcome, type RefusalCode, refusals } from './types.ts'
 
-class Refused extends Error {
+/** Thrown, but no Error: a trace of the stack takes longer than the call that is refused. */
+class Refused {
   readonly code: RefusalCode
 
   constructor(code: RefusalCode) {
-    super(code)
     this.code = code
   }
 }

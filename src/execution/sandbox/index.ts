@@ -64,7 +64,9 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     if (!('image' in contract)) return { status: 'failed', code: 'BAD_CODE', message: '', gasUsed: 0 }
     // Nested calls run on one native stack, so they share the bound on unfinished calls.
     const engineCalls = slots[depth - 1]?.engineCalls() ?? 0
-    const outcome = slotAt(depth).run(contract.image, engineCalls, (machine) => runLoaded(machine, contract, invocation))
+    const outcome = slotAt(depth).run(contract.image, engineCalls, (machine) =>
+      runLoaded(machine, contract, invocation),
+    )
     return 'trap' in outcome ? { status: 'trap', code: outcome.trap, gasUsed: gasLimit } : outcome
   }
 

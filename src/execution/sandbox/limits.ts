@@ -7,13 +7,13 @@
 export const ENGINE_SHA256 = 'd4c9375f2b1ca4dc95f72c8aa2982a7a9951ac8011490d79c6582df732b4bbd9'
 
 /** SHA-256 of that binary metered by src/execution/metering with the limits below: gas is what this module counts. */
-export const METERED_SHA256 = 'ddcfba3dc325c29b91a8abfab8f0d5a001db133c44ff2129c41fc5f0be0b20af'
+export const METERED_SHA256 = 'b4126f3c04861f52fb1751ee4d758871709aaf396571d59964ae7a3603cf79dd'
 
 /**
  * The engine's memory in pages of 64 KiB, 1 MiB of stack included: what the heap below may take, and room for the gaps in it. The
  * engine sees its memory grow, but has this much from the start.
  */
-export const MEMORY_PAGES_MAX = 288
+export const MEMORY_PAGES_MAX = 160
 
 /**
  * Calls inside the engine that have not returned, over all contracts of a transaction: about three for a call in JavaScript. They
@@ -30,8 +30,8 @@ export const CODE_BYTES_MAX = 128 * 1024
 /** What a contract may leave in memory after loading, the engine's own 390 KiB included: all of it is copied before each call. */
 export const IMAGE_BYTES_MAX = 1024 * 1024
 
-/** The engine's heap for one call: generous for ledger work, small enough to hold eight nested calls. */
-export const MEMORY_BYTES_MAX = 16 * 1024 * 1024
+/** The engine's heap for one call: generous for ledger work, small enough that a machine's caches hold most of it. */
+export const MEMORY_BYTES_MAX = 8 * 1024 * 1024
 
 /** Cycles are collected when the heap passes this; below it short calls never pay for a collection. */
 export const COLLECTION_BYTES = 4 * 1024 * 1024
@@ -39,7 +39,7 @@ export const COLLECTION_BYTES = 4 * 1024 * 1024
 /** The engine's own stack: about 800 frames of JavaScript. The overflow is a RangeError the contract can catch. */
 export const STACK_BYTES_MAX = 192 * 1024
 
-/** Calls between contracts: deep enough for composition; each level holds an instance of up to 17 MiB. */
+/** Calls between contracts: deep enough for composition; each level holds an instance of up to 10 MiB. */
 export const DEPTH_MAX = 8
 
 /** Keys are addressed in URLs and proven whole; a longer name belongs into the value. */

@@ -59,13 +59,13 @@ export function createMachine(): Machine {
     readText(value, scratch) {
       const pointer = engine.qjs_get_string_len(value, scratch)
       if (pointer === 0) throw new OutOfHeap()
-        const text = memory.toString('utf8', pointer, pointer + memory.readUInt32LE(scratch))
+      const text = memory.toString('utf8', pointer, pointer + memory.readUInt32LE(scratch))
       engine.qjs_free_cstring(pointer)
       return text
     },
     readBytes(value, scratch) {
       const buffer = engine.qjs_get_typed_array_buffer(value, scratch, scratch + 4, scratch + 8)
-        const offset = memory.readUInt32LE(scratch)
+      const offset = memory.readUInt32LE(scratch)
       const length = memory.readUInt32LE(scratch + 4)
       const start = engine.qjs_get_array_buffer(buffer, scratch + 12)
       const copy = new Uint8Array(length)
@@ -77,7 +77,7 @@ export function createMachine(): Machine {
       withCText(fileName, (name) => withCText(code, (pointer, length) => engine.qjs_eval(pointer, length, name, 0))),
     call(callee, args) {
       const list = allocate(args.length * 4)
-        args.forEach((value, index) => {
+      args.forEach((value, index) => {
         memory.writeUInt32LE(value, list + index * 4)
       })
       const self = engine.qjs_get_undefined()
@@ -88,5 +88,8 @@ export function createMachine(): Machine {
   return machine
 }
 
-/** A text could not be copied out because the engine's heap limit is reached; an exception is pending in the engine. */
-export class OutOfHeap extends Error {}
+/**
+ * A text could not be copied out because the engine's heap limit is reached; an exception is pending in the engine. Thrown, but
+ * no Error: a contract can make this happen in a loop, and a trace of the stack is dear.
+ */
+export class OutOfHeap {}

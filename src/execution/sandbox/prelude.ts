@@ -203,7 +203,7 @@ const given = freeze({
 })
 `
 
-const logging = String.raw`
+const logging = `
 let running = false
 const wordOf = (value) => {
   if (typeof value === 'string') return value
