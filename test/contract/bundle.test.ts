@@ -38,7 +38,7 @@ describe('bundleContract', () => {
     const { code, codeHash, bytes } = await bundleContract(join(folder, 'one'))
     expect([codeHash, bytes]).toEqual([hashCode(code), Buffer.byteLength(code)])
     const network = createMemoryNetwork(createSandbox())
-    expect(network.sandbox.inspect(code, 1_000_000)).toEqual({
+    expect(network.sandbox.inspect(code, 20_000_000)).toEqual({
       ok: true,
       init: true,
       calls: ['twice'],

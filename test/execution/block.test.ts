@@ -17,7 +17,7 @@ const bytesOf = (receipts: Receipt[]) => receipts.map((receipt) => toHex(encode(
 
 /** A block with every kind of outcome. */
 function scriptedBlock(): Transaction[] {
-  const gasLimit = 1_000_000
+  const gasLimit = 50_000_000
   return [
     transaction(alice, {
       nonce: 0,
@@ -38,7 +38,7 @@ function scriptedBlock(): Transaction[] {
     }),
     transaction(bob, { nonce: 1, contract: 'caller', method: 'go', gasLimit }),
     transaction(bob, { nonce: 3, contract: 'caller', method: 'go', gasLimit }),
-    transaction(bob, { nonce: 2, contract: 'counter', method: 'spin', gasLimit: 12_345 }),
+    transaction(bob, { nonce: 2, contract: 'counter', method: 'spin', gasLimit: 612_345 }),
     transaction(carol, { nonce: 0, contract: 'counter', method: 'add', args: 1, expires: 4, gasLimit }),
     transaction(carol, { nonce: 0, contract: 'counter', method: 'missing', gasLimit }),
     transaction(carol, { nonce: 1, contract: 'nothing', method: 'add', gasLimit }),
@@ -74,7 +74,7 @@ describe('a scripted block', () => {
       'ok',
       'reverted OUT_OF_GAS',
     ])
-    expect(receipts[12]!.gasUsed).toBe(1_000_000)
+    expect(receipts[12]!.gasUsed).toBe(50_000_000)
     expect(gasUsed).toBe(receipts.reduce((sum, receipt) => sum + receipt.gasUsed, 0))
   })
 
@@ -154,7 +154,7 @@ describe('execution', () => {
   const run = (store: MemoryStore | Journal, transactions: Transaction[]) =>
     executeBlock({ runtime: real, store, parameters: PARAMETER_DEFAULTS, height: 1, time: 1, transactions })
   const transactionsOf = (actions: Action[]) =>
-    actions.map((given, nonce) => transaction(alice, { nonce, gasLimit: 1_000_000, ...callOf(given, 0) }))
+    actions.map((given, nonce) => transaction(alice, { nonce, gasLimit: 100_000_000, ...callOf(given, 0) }))
 
   it('does to the state what copying it for every call does', () => {
     fc.assert(

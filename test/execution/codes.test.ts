@@ -37,9 +37,9 @@ describe('what a calling contract sees of a failure', () => {
 
 describe('costs', () => {
   it('are formulas of bytes', () => {
-    expect([intrinsicGas(0), intrinsicGas(300)]).toEqual([10_000, 10_600])
-    expect([systemCallGas(0), systemCallGas(10)]).toEqual([2_000, 2_010])
-    expect([loadGas(0), loadGas(1_000)]).toEqual([500_000, 520_000])
+    expect([intrinsicGas(0), intrinsicGas(300)]).toEqual([500_000, 530_000])
+    expect([systemCallGas(0), systemCallGas(10)]).toEqual([150_000, 150_500])
+    expect([loadGas(0), loadGas(1_000)]).toEqual([10_000_000, 11_500_000])
   })
 
   it('let the longest transaction and the longest code be paid for', () => {

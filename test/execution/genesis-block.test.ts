@@ -94,7 +94,7 @@ describe('block 0', () => {
     ['an owner that is no contract', { ...tool, owner: 'contract:none' }, 'OWNER_INVALID', 'owner'],
     ['a name used twice', { ...tool, name: 'first' }, 'CONTRACT_EXISTS', 'deployed already'],
   ])('is refused for %s, naming the contract', (_what, contract, code, words) => {
-    const parameters = { ...PARAMETER_DEFAULTS, transactionGasMax: 5_000_000 }
+    const parameters = { ...PARAMETER_DEFAULTS, transactionGasMax: 100_000_000 }
     const document = { ...withContracts({ ...tool, name: 'first' }, contract), parameters }
     expect(() => executeGenesis(runtime, document)).toThrow(GenesisRefused)
     expect(() => executeGenesis(runtime, document)).toThrow(

@@ -22,7 +22,7 @@ describe('a view', () => {
       contract,
       method,
       args: JSON.stringify(args),
-      gasLimit: 1_000_000,
+      gasLimit: 50_000_000,
       ...more,
     })
   }

@@ -71,7 +71,7 @@ export interface TransactionFields {
 }
 
 export function transaction(from: Account, fields: TransactionFields): Transaction {
-  const { nonce, contract, method, expires = 0, gasLimit = 20_000_000 } = fields
+  const { nonce, contract, method, expires = 0, gasLimit = 300_000_000 } = fields
   const args = fields.rawArgs ?? new TextEncoder().encode(JSON.stringify(fields.args ?? {}))
   const unsigned = encode(unsignedTransactionCodec, {
     network: NETWORK,

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { nestingOf, parseArguments } from '../../src/execution/arguments.ts'
 import { intrinsicGas, loadGas, systemCallGas } from '../../src/execution/cost.ts'
 import { createRuntime } from '../../src/execution/runtime.ts'
-import { CODE_BYTES_MAX } from '../../src/execution/sandbox/limits.ts'
+import { CODE_BYTES_MAX, LOAD_GAS_MAX } from '../../src/execution/sandbox/limits.ts'
 import { systemKeys } from '../../src/execution/state.ts'
 import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
 import { alice, bob, bundle, Chain, createTestRuntime, hashOf, place, resultOf, TOOL, transaction } from './support.ts'
@@ -116,7 +116,7 @@ describe('deploy', () => {
 
   it('takes code up to the sandbox’s bound, however long it is as JSON', () => {
     const padded = (length: number) => SMALL + '\n'.repeat(length - SMALL.length)
-    expect(deploy('shop', padded(200_000)).status).toBe('ok')
+    expect(deploy('shop', padded(100_000)).status).toBe('ok')
     expect(deploy('shop-2', `${SMALL}//${'x'.repeat(CODE_BYTES_MAX)}`).code).toBe('CODE_INVALID')
   })
 
@@ -137,15 +137,15 @@ describe('deploy', () => {
     expect(short(expected + 100).status).toBe('ok')
     const idle = { ...runtime.sandbox, inspect: () => expect.unreachable('nothing may load that is not paid for') }
     const unpaid = new Chain(createTestRuntime(idle))
-    expect(unpaid.send(alice, 'system', 'deploy', { name: 'shop', code: SMALL }, { gasLimit: 400_000 }).code).toBe(
+    expect(unpaid.send(alice, 'system', 'deploy', { name: 'shop', code: SMALL }, { gasLimit: 9_000_000 }).code).toBe(
       'OUT_OF_GAS',
     )
   })
 
   it('gives the same answer whether the sandbox has the image in memory or not', () => {
     // Loads within the sandbox's own bound and not within what code of this length may take.
-    const costly = `${bundle('{}')} for (let i = 0; i < 2000000; i++);`
-    expect(runtime.sandbox.inspect(costly, 20_000_000).ok).toBe(true)
+    const costly = `${bundle('{}')} for (let i = 0; i < 100000; i++);`
+    expect(runtime.sandbox.inspect(costly, LOAD_GAS_MAX).ok).toBe(true)
     const cold = createTestRuntime()
     expect(new Chain(cold).send(alice, 'system', 'deploy', { name: 'shop', code: costly }).code).toBe('CODE_INVALID')
   })
@@ -261,9 +261,9 @@ describe('the system contract', () => {
 
   it('is out of gas when its arguments alone cost more than there is', () => {
     const args = { name: 'shop', code: 'x'.repeat(10_000) }
-    expect(chain.send(alice, 'system', 'deploy', args, { gasLimit: 20_000 })).toMatchObject({
+    expect(chain.send(alice, 'system', 'deploy', args, { gasLimit: 1_000_000 })).toMatchObject({
       code: 'OUT_OF_GAS',
-      gasUsed: 20_000,
+      gasUsed: 1_000_000,
     })
   })
 })

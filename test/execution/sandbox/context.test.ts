@@ -111,8 +111,13 @@ describe('context', () => {
     expect(codeOf(`for (let i = 0; i < ${eventsToBound}; i++) ctx.emit('E', 'x'.repeat(10000))`)).toBe('LIMIT')
     expect(codeOf(`ctx.state.scan('', { limit: 1001 })`)).toBe('LIMIT')
     expect(runBody(`return 'x'.repeat(${RESULT_BYTES_MAX})`)).toMatchObject({ status: 'failed', code: 'LIMIT' })
-    const fill = `for (let i = 0; i < 17; i++) ctx.state.set('k' + i, 'x'.repeat(65000))`
-    expect(codeOf(`${fill}; ctx.state.scan('')`)).toBe('LIMIT')
+    const network = createMemoryNetwork(shared)
+    network.deploy(
+      'test',
+      scriptOf(`fill(ctx, at) { ctx.state.set('k' + at, 'x'.repeat(65000)) }, scan(ctx) { ctx.state.scan('') }`),
+    )
+    for (let at = 0; at < 17; at++) expect(network.call('alice', 'test', 'fill', at)).toMatchObject({ status: 'ok' })
+    expect(network.call('alice', 'test', 'scan')).toMatchObject({ status: 'failed', code: 'LIMIT' })
   })
 
   it.each(['{ limit: 0 }', '{ limit: 1.5 }', '{ limit: NaN }', "{ limit: '5' }", '{ limit: Symbol() }', 'null', '7'])(

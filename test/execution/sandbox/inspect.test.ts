@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CODE_BYTES_MAX, IMAGE_BYTES_MAX } from '../../../src/execution/sandbox/limits.ts'
 import { scriptOf, scriptRunning, shared } from './script.ts'
 
-const inspect = (code: string, gas = 10_000_000) => shared.inspect(code, gas)
+const inspect = (code: string, gas = 200_000_000) => shared.inspect(code, gas)
 
 describe('inspect', () => {
   it('lists what a contract offers', () => {

@@ -58,7 +58,7 @@ describe('nested calls', () => {
 
   it('ends the transaction on a trap below, which nothing can catch', () => {
     const outcome = runCaller(`try { ctx.call('callee', 'spin') } catch {} return 'survived'`)
-    expect(outcome).toMatchObject({ status: 'trap', code: 'OUT_OF_GAS', gasUsed: 100_000_000 })
+    expect(outcome).toMatchObject({ status: 'trap', code: 'OUT_OF_GAS', gasUsed: 300_000_000 })
   }, 10_000)
 
   it('refuses names and arguments of the wrong type', () => {

@@ -37,7 +37,7 @@ const refuse = () => {
 }
 
 /** An invocation of `run` with a host that offers nothing. */
-export function invocationOf(code: string, gasLimit = 10_000_000): Invocation {
+export function invocationOf(code: string, gasLimit = 300_000_000): Invocation {
   return {
     code,
     codeHash: hashCode(code),
