@@ -1,0 +1,44 @@
+/** Keys and values of the key-value store, checked and compared. */
+import { jsonOf, refuse, shown } from '../shared/arguments.ts'
+
+/** What the state keeps under a key. */
+export interface Stored {
+  value: unknown
+  /** The contract's revision at the key's last change. */
+  version: number
+}
+
+/** A value goes into an event, which has 16 KiB with all around it. */
+const VALUE_BYTES_MAX = 8 * 1024
+
+/** Printable ASCII without space: the order of keys is that of their characters, and a key fits in a state key of 256 bytes. */
+const KEY_PATTERN = /^[!-~]{1,200}$/
+
+export function keyOf(value: unknown, label: string): string {
+  const key = keyPartOf(value, label)
+  if (/^[^/]+\/./.test(key)) return key
+  refuse(`${label} is ${shown(key)}: give ADDRESS/REST or NAMESPACE/REST`)
+}
+
+/** A prefix of a key, or where a page ended. */
+export function keyPartOf(value: unknown, label: string): string {
+  if (typeof value === 'string' && KEY_PATTERN.test(value)) return value
+  refuse(`${label} is ${shown(value)}: give 1 to 200 printable ASCII characters without space`)
+}
+
+export function storedValueOf(value: unknown, label: string): unknown {
+  return jsonOf(value, label, { bytesMax: VALUE_BYTES_MAX })
+}
+
+/** Equality of JSON values; the order of an object's fields does not count. */
+export function sameJson(one: unknown, other: unknown): boolean {
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one === other
+  if (Array.isArray(one) !== Array.isArray(other)) return false
+  const names = Object.keys(one)
+  if (names.length !== Object.keys(other).length) return false
+  return names.every(
+    (name) =>
+      Object.hasOwn(other, name) &&
+      sameJson((one as Record<string, unknown>)[name], (other as Record<string, unknown>)[name]),
+  )
+}
