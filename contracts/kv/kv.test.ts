@@ -101,7 +101,7 @@ describe('kv', () => {
         { key: 'team/a', value: { y: [2], x: 1 } },
         { key: 'team/a', version: 1 },
         { key: 'team/b', exists: false },
-        { key: 'team/a', value: 5, not: true },
+        { key: 'team/a', value: { x: 1, y: { 0: 2 } }, not: true },
       ],
       then: [{ set: 'team/b', value: 7 }, { delete: 'team/a' }, { get: 'team/b' }, { get: 'team/a' }],
       else: [{ get: 'team/b' }, { set: 'team/c', value: 1 }],
