@@ -4,12 +4,14 @@
  * grow, over deletion and re-creation too, and a deleted key leaves nothing behind.
  * State: `revision`, `value/KEY`, `namespace/NAME`.
  */
-import { type CallContext, contract, type ReadableState, type ViewContext } from 'quorate/contract'
-import { type Access, accountOf, assertOwner, mayWrite, writersOf } from '../shared/access.ts'
-import { fieldsOf, refuse, shown, sizeOf, wholeNumberOf } from '../shared/arguments.ts'
-import { limitOf, pageOf } from '../shared/paging.ts'
+import { type CallContext, contract, type ReadableState } from 'quorate/contract'
+import { mayWrite, writersOf } from '../shared/access.ts'
+import { fieldsOf, refuse, shown, sizeOf } from '../shared/arguments.ts'
+import { ownedThings } from '../shared/owned.ts'
+import { pageOf, pageRequest } from '../shared/paging.ts'
+import { assertVersion, countRevision, revisionOf, type Versioned } from '../shared/versions.ts'
 import { type Condition, type Operation, transactionOf } from './transaction.ts'
-import { keyOf, keyPartOf, type Stored, sameJson, storedValueOf } from './values.ts'
+import { keyOf, keyPartOf, sameJson, storedValueOf } from './values.ts'
 
 /** Also what tells it from an address (61 characters) and from contract:NAME. */
 const NAMESPACE_PATTERN = /^[a-z][a-z0-9-]{0,39}$/
@@ -17,23 +19,15 @@ const NAMESPACE_PATTERN = /^[a-z][a-z0-9-]{0,39}$/
 const TRANSACTION_BYTES_MAX = 32 * 1024
 
 /** An entry as the contract answers it. */
-interface Entry extends Stored {
+interface Entry extends Versioned {
   key: string
 }
 
 const valueKey = (key: string) => `value/${key}`
-const namespaceKey = (name: string) => `namespace/${name}`
 
 function read(state: ReadableState, key: string): Entry | null {
-  const stored = state.get<Stored>(valueKey(key))
+  const stored = state.get<Versioned>(valueKey(key))
   return stored === undefined ? null : { key, value: stored.value, version: stored.version }
-}
-
-function namespaceOf(ctx: CallContext, value: unknown): { name: string; access: Access } {
-  const name = namespaceNameOf(value)
-  const access = ctx.state.get<Access>(namespaceKey(name))
-  if (access === undefined) refuse(`namespace ${name} does not exist: create it with createNamespace`)
-  return { name, access }
 }
 
 function namespaceNameOf(value: unknown): string {
@@ -41,10 +35,12 @@ function namespaceNameOf(value: unknown): string {
   refuse(`namespace is ${shown(value)}: give 1 to 40 of a-z, 0-9 and - that start with a letter`)
 }
 
+const namespaces = ownedThings({ kind: 'namespace', event: 'NamespaceChanged', nameOf: namespaceNameOf })
+
 function assertMayWrite(ctx: CallContext, keys: string[]): void {
   for (const space of new Set(keys.map((key) => key.slice(0, key.indexOf('/'))))) {
     if (space === ctx.sender) continue
-    const access = ctx.state.get<Access>(namespaceKey(space))
+    const access = namespaces.find(ctx.state, space)
     if (access !== undefined && mayWrite(access, ctx.sender)) continue
     const mend = `write below ${ctx.sender}/, or in a namespace that you own or are a writer of`
     refuse(`${ctx.sender} may not write below ${space}/: ${mend}`)
@@ -53,7 +49,7 @@ function assertMayWrite(ctx: CallContext, keys: string[]): void {
 
 /** The revision is counted up once for whatever changes together. */
 function apply(ctx: CallContext, operations: Operation[]): { version: number; results: unknown[] } {
-  const before = ctx.state.get<number>('revision') ?? 0
+  const before = revisionOf(ctx.state)
   const version = before + 1
   let isChanged = false
   const results = operations.map((operation) => {
@@ -71,7 +67,7 @@ function apply(ctx: CallContext, operations: Operation[]): { version: number; re
     ctx.emit('Set', { key, value, version, account: ctx.sender })
     return { version }
   })
-  if (isChanged) ctx.state.set('revision', version)
+  if (isChanged) countRevision(ctx)
   return { version: isChanged ? version : before, results }
 }
 
@@ -92,14 +88,6 @@ function assertFits(verb: 'reads' | 'writes', what: unknown): void {
   refuse(`the transaction ${verb} ${bytes} bytes: split it into parts of at most ${TRANSACTION_BYTES_MAX}`)
 }
 
-/** The version that the caller expects, where it gave one; 0 stands for a key that does not exist. */
-function assertVersion(ctx: CallContext, key: string, expected: unknown): void {
-  if (expected === undefined) return
-  const version = wholeNumberOf(expected, 'version', { min: 0, max: Number.MAX_SAFE_INTEGER })
-  const current = read(ctx.state, key)?.version ?? 0
-  if (current !== version) refuse(`${key} is at version ${current}, not at ${version}: read it again and decide anew`)
-}
-
 export default contract({
   calls: {
     /** With `version`, only if the key is at it: compare and set. */
@@ -108,7 +96,7 @@ export default contract({
       const key = keyOf(fields.key, 'key')
       const value = storedValueOf(fields.value, 'value')
       assertMayWrite(ctx, [key])
-      assertVersion(ctx, key, fields.version)
+      assertVersion(key, read(ctx.state, key), fields.version)
       return { version: apply(ctx, [{ kind: 'set', key, value }]).version }
     },
 
@@ -116,7 +104,7 @@ export default contract({
       const fields = fieldsOf(args, ['key', 'version'])
       const key = keyOf(fields.key, 'key')
       assertMayWrite(ctx, [key])
-      assertVersion(ctx, key, fields.version)
+      assertVersion(key, read(ctx.state, key), fields.version)
       return apply(ctx, [{ kind: 'delete', key }]).results[0]
     },
 
@@ -138,33 +126,10 @@ export default contract({
 
     createNamespace(ctx, args: { namespace: string; writers?: string[] }) {
       const { namespace, writers = [] } = fieldsOf(args, ['namespace', 'writers'])
-      const name = namespaceNameOf(namespace)
-      const access: Access = { owner: ctx.sender, writers: writersOf(ctx, writers) }
-      if (ctx.state.get(namespaceKey(name)) !== undefined)
-        refuse(`namespace ${name} exists already: choose another name`)
-      ctx.state.set(namespaceKey(name), access)
-      ctx.emit('NamespaceChanged', { namespace: name, ...access })
+      namespaces.create(ctx, namespace, { owner: ctx.sender, writers: writersOf(ctx, writers) })
     },
 
-    /** Sets the whole list. The namespace's owner only. */
-    setWriters(ctx, args: { namespace: string; writers: string[] }) {
-      const fields = fieldsOf(args, ['namespace', 'writers'])
-      const { name, access } = namespaceOf(ctx, fields.namespace)
-      assertOwner(ctx, access, `namespace ${name}`)
-      const changed: Access = { ...access, writers: writersOf(ctx, fields.writers) }
-      ctx.state.set(namespaceKey(name), changed)
-      ctx.emit('NamespaceChanged', { namespace: name, ...changed })
-    },
-
-    /** The namespace's owner only. */
-    setOwner(ctx, args: { namespace: string; owner: string }) {
-      const fields = fieldsOf(args, ['namespace', 'owner'])
-      const { name, access } = namespaceOf(ctx, fields.namespace)
-      assertOwner(ctx, access, `namespace ${name}`)
-      const changed: Access = { ...access, owner: accountOf(ctx, fields.owner, 'owner') }
-      ctx.state.set(namespaceKey(name), changed)
-      ctx.emit('NamespaceChanged', { namespace: name, ...changed })
-    },
+    ...namespaces.calls,
   },
 
   views: {
@@ -173,26 +138,19 @@ export default contract({
     },
 
     scan(ctx, args: { prefix?: string; after?: string; limit?: number }) {
-      const { prefix = '', after, limit } = fieldsOf(args, ['prefix', 'after', 'limit'])
-      const request = {
-        base: valueKey(''),
-        prefix: prefix === '' ? '' : keyPartOf(prefix, 'prefix'),
-        after: after === undefined ? undefined : keyPartOf(after, 'after'),
-        limit: limitOf(limit),
-      }
+      const request = pageRequest(valueKey(''), fieldsOf(args, ['prefix', 'after', 'limit']), keyPartOf)
       const { items, next } = pageOf(
         ctx.state,
         request,
-        (key, { value, version }: Stored): Entry => ({ key, value, version }),
+        (key, { value, version }: Versioned): Entry => ({ key, value, version }),
       )
       return { entries: items, next }
     },
 
-    namespace(ctx: ViewContext, args: { namespace: string }) {
-      const name = namespaceNameOf(fieldsOf(args, ['namespace']).namespace)
-      return ctx.state.get<Access>(namespaceKey(name)) ?? null
+    namespace(ctx, args: { namespace: string }) {
+      return namespaces.find(ctx.state, namespaceNameOf(fieldsOf(args, ['namespace']).namespace)) ?? null
     },
 
-    revision: (ctx) => ctx.state.get<number>('revision') ?? 0,
+    revision: (ctx) => revisionOf(ctx.state),
   },
 })

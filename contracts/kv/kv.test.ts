@@ -83,7 +83,9 @@ describe('kv', () => {
     expect(call('createNamespace', { namespace: 'team' }, 'bob')).toMatchObject(thrown('exists already'))
     expect(call('setWriters', { namespace: 'team', writers: [] }, 'bob')).toMatchObject(thrown('only its owner'))
     expect(call('setOwner', { namespace: 'team', owner: bob }, 'bob')).toMatchObject(thrown('only its owner'))
-    expect(call('setWriters', { namespace: 'none', writers: [] })).toMatchObject(thrown('does not exist: create it'))
+    expect(call('setWriters', { namespace: 'none', writers: [] })).toMatchObject(
+      thrown('namespace none does not exist'),
+    )
     mustCall('setWriters', { namespace: 'team', writers: [carol, 'contract:shop'] })
     expect(call('set', { key: 'team/a', value: 1 }, 'bob')).toMatchObject(thrown('may not write'))
     const { events } = mustCall('setOwner', { namespace: 'team', owner: bob })

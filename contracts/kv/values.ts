@@ -1,13 +1,6 @@
 /** Keys and values of the key-value store, checked and compared. */
 import { jsonOf, refuse, shown } from '../shared/arguments.ts'
 
-/** What the state keeps under a key. */
-export interface Stored {
-  value: unknown
-  /** The contract's revision at the key's last change. */
-  version: number
-}
-
 /** A value goes into an event, which has 16 KiB with all around it. */
 const VALUE_BYTES_MAX = 8 * 1024
 

@@ -11,7 +11,7 @@ export interface Page<Item> {
 export interface PageRequest {
   /** Keys in the state are `base + key`; the base is not seen outside. */
   base: string
-  prefix?: string
+  prefix: string
   after: string | undefined
   limit: number
 }
@@ -24,14 +24,24 @@ const SCANNED_MAX = 1_000
 /** Entries of one scan: 40 of the largest value that a contract here writes (16 KiB) stay under a scan's 1 MiB. */
 const CHUNK = 40
 
-export function limitOf(value: unknown = LIMIT_MAX): number {
-  return wholeNumberOf(value, 'limit', { min: 1, max: LIMIT_MAX })
+/** From a view's arguments; `partOf` checks a key, or the beginning of one. */
+export function pageRequest(
+  base: string,
+  { prefix = '', after, limit = LIMIT_MAX }: { prefix?: unknown; after?: unknown; limit?: unknown },
+  partOf: (value: unknown, label: string) => string,
+): PageRequest {
+  return {
+    base,
+    prefix: prefix === '' ? '' : partOf(prefix, 'prefix'),
+    after: after === undefined ? undefined : partOf(after, 'after'),
+    limit: wholeNumberOf(limit, 'limit', { min: 1, max: LIMIT_MAX }),
+  }
 }
 
 /** The entries in the order of their keys, each as `itemOf` gives it; undefined leaves one out. */
 export function pageOf<Value, Item>(
   state: ReadableState,
-  { base, prefix = '', after, limit }: PageRequest,
+  { base, prefix, after, limit }: PageRequest,
   itemOf: (key: string, value: Value) => Item | undefined,
 ): Page<Item> {
   const items: Item[] = []
