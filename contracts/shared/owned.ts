@@ -24,7 +24,7 @@ export function ownedThings<Kind extends string, Thing extends Access = Access>(
     ctx.emit(event, { [kind]: name, owner: thing.owner, writers: thing.writers })
   }
 
-  function load(ctx: CallContext, value: unknown): { name: string; thing: Thing; label: string } {
+  function load(ctx: { state: ReadableState }, value: unknown): { name: string; thing: Thing; label: string } {
     const name = nameOf(value)
     const thing = ctx.state.get<Thing>(keyOf(name))
     if (thing === undefined) refuse(`${kind} ${name} does not exist: check its name, or create it`)
