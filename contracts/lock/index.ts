@@ -12,6 +12,8 @@ import { type Claim, dropExpired, hasRoom, type Lease, type Lock, MODES, nextCla
 /** A day: whoever takes a lock and is gone blocks it for so long. */
 const TTL_MAX_MS = 86_400_000
 
+type Unsettled = Omit<Claim, 'expiresAt'>
+
 const lockKey = (name: string) => `lock/${name}`
 const ttlOf = (value: unknown) => wholeNumberOf(value, 'ttlMs', { min: 1, max: TTL_MAX_MS })
 const tokenOf = (value: unknown) => wholeNumberOf(value, 'token', { min: 1, max: Number.MAX_SAFE_INTEGER })
@@ -48,8 +50,6 @@ function save(ctx: CallContext, name: string, lock: Lock): void {
   else ctx.state.set(lockKey(name), lock)
 }
 
-type Unsettled = Omit<Claim, 'expiresAt'>
-
 function take(ctx: CallContext, name: string, lock: Lock, claim: Unsettled, wait: boolean) {
   const isOwn = ({ account }: Claim) => account === claim.account
   const held = lock.holders.find(isOwn)
@@ -64,9 +64,9 @@ function take(ctx: CallContext, name: string, lock: Lock, claim: Unsettled, wait
     return { held: true, token, expiresAt }
   }
   if (wait) return queueUp(ctx, name, lock, claim)
-  const [first] = lock.holders
-  const since = first === undefined ? 'others wait for it' : `${first.account} holds it until ${first.expiresAt}`
-  refuse(`lock ${name} is taken: ${since}; try later, or give "wait": true`)
+  // A settled lock without holders has no queue either.
+  const { account, expiresAt } = lock.holders[0]!
+  refuse(`lock ${name} is taken: ${account} holds it until ${expiresAt}; try later, or give "wait": true`)
 }
 
 /** Puts the sender's claim at the end of the queue, or prolongs the one it has there. */
@@ -172,6 +172,12 @@ export default contract({
       ctx.emit('Cancelled', { name, account: ctx.sender })
       grantWaiting(ctx, name, lock)
       save(ctx, name, lock)
+    },
+
+    /** Notes what has expired and passes the lock on. Anyone may. */
+    settle(ctx, args: { name: string }) {
+      const name = nameOf(fieldsOf(args, ['name']).name, 'name')
+      save(ctx, name, settle(ctx, name))
     },
 
     /** Sets the whole list of who may acquire besides the owner. The owner only. */

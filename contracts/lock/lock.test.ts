@@ -141,6 +141,20 @@ describe('lock', () => {
     expect(outcome.result).toEqual({ held: true, token: 2, expiresAt: chain.time + 100 })
   })
 
+  it('is settled by anyone, which leaves nothing of what is over', () => {
+    acquire('alice', { ttlMs: 10 })
+    acquire('bob', { wait: true, ttlMs: 30 })
+    expect(mustCall('carol', 'settle')).toMatchObject({ changes: {}, events: [] })
+    chain.advance(10)
+    expect(names(mustCall('carol', 'settle'))).toEqual([
+      ['Expired', alice, 1],
+      ['Acquired', bob, 2],
+    ])
+    chain.advance(40)
+    expect(names(mustCall('carol', 'settle'))).toEqual([['Expired', bob, 2]])
+    expect(chain.entries('lock')).toEqual([['fence', 2]])
+  })
+
   it('lets who waits leave, and moves up those behind', () => {
     acquire('alice', { mode: 'shared' })
     acquire('bob', { wait: true })
@@ -223,7 +237,13 @@ describe('lock', () => {
         weight: 1,
         arbitrary: fc.record({ ...asked, method: fc.constant('renew' as const), args: fc.record({ ttlMs }) }),
       },
-      { weight: 1, arbitrary: fc.record({ ...asked, method: fc.constantFrom('release' as const, 'cancel' as const) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          ...asked,
+          method: fc.constantFrom('release' as const, 'cancel' as const, 'settle' as const),
+        }),
+      },
       {
         weight: 2,
         arbitrary: fc.record({ method: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 40 }) }),
