@@ -264,7 +264,9 @@ function createModel() {
   let revision = 0
   const writers: Record<string, string[]> = { team: [alice, bob], [bob]: [bob] }
   const sorted = (value: unknown): unknown =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value).sort() : value
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? { fields: Object.entries(value).sort() }
+      : value
   const isSame = (one: unknown, other: unknown) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other))
 
   function holds({ key, not, version, exists, value }: Condition): boolean {
