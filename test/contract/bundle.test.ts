@@ -8,7 +8,7 @@ import { BundleError, bundleContract } from '../../src/contract/bundle.ts'
 import { createSandbox, hashCode } from '../../src/execution/sandbox/index.ts'
 import { createMemoryNetwork } from './memory-host.ts'
 
-const tokenFolder = fileURLToPath(new URL('../../contracts/token', import.meta.url))
+const contracts = fileURLToPath(new URL('../../contracts', import.meta.url))
 const source = `import { assert, contract } from 'quorate/contract'
 import { double } from './double.ts'
 export default contract({
@@ -54,8 +54,10 @@ describe('bundleContract', () => {
     const first = await bundleContract(join(folder, 'one'))
     expect(await bundleContract(join(folder, 'other place'))).toEqual(first)
     expect(await bundleContract(join(folder, 'one', 'index.ts'))).toEqual(first)
-    await cp(tokenFolder, join(folder, 'token'), { recursive: true })
-    expect(await bundleContract(join(folder, 'token'))).toEqual(await bundleContract(tokenFolder))
+    await cp(contracts, join(folder, 'contracts'), { recursive: true })
+    expect(await bundleContract(join(folder, 'contracts/token'))).toEqual(
+      await bundleContract(join(contracts, 'token')),
+    )
     expect(first.code).not.toContain('double.ts')
   })
 
