@@ -116,7 +116,7 @@ export async function createTransfers(
     },
   }
 }
-const TRANSFER_GAS_LIMIT = 200_000
+const TRANSFER_GAS_LIMIT = 2_000_000
 
 /** Verifications per second of one core, over messages as long as a transfer. */
 export function measureVerify(): number {
