@@ -4,7 +4,7 @@ import { batchCodec, NULL_BATCH, ZERO_HASH } from '../types/block.ts'
 import { encode } from '../types/schema.ts'
 import { deliverCommitted } from './commit.ts'
 import type { Body } from './event.ts'
-import { voteAgain } from './new-view.ts'
+import { maybeSendNewView, voteAgain } from './new-view.ts'
 import { type Context, ownerOf, type Slot, type State, slotsInOrder } from './state.ts'
 
 export const NULL_BODY: Body = { digest: ZERO_HASH, batch: NULL_BATCH, bytes: encode(batchCodec, NULL_BATCH) }
@@ -15,10 +15,11 @@ const ASK_MAX = 4
 /** Batches sent to one validator in a second: what a whole window holds would be more than it can take at once. */
 const SERVED_PER_SECOND_MAX = 16
 
-/** The digests a slot needs and has not: of what it accepted in this view, and of what it committed. */
+/** The digests a slot needs and has not: of what it accepted in this view, of what it committed, of what its NEW-VIEW would propose again. */
 function missingDigests(state: State, slot: Slot): string[] {
   if (slot.block !== undefined) return []
   const needed = [slot.accepted.get(state.view)?.digest, slot.committed?.digest]
+  for (const [digest, seq] of state.sought) if (seq === slot.seq) needed.push(digest)
   return needed.filter((digest): digest is string => digest !== undefined && !slot.bodies.has(digest))
 }
 
@@ -47,6 +48,7 @@ export function onBody(context: Context, body: Body): void {
     if (state.voting) effects.save.push({ type: 'body', ...ownerOf(state), seq: slot.seq, batch: body.batch })
     voteAgain(context, slot)
   }
+  maybeSendNewView(context)
   deliverCommitted(context)
 }
 

@@ -14,15 +14,50 @@ import { type Context, inWindow, ownerOf, type Reproposals, type Slot, type Stat
 import { suspect } from './suspect.ts'
 import { moveToView, viewChangesFor } from './view-change.ts'
 
-/** The primary of the view this replica has entered sends NEW-VIEW once q VIEW-CHANGEs are here. */
+/**
+ * The primary of the view this replica has entered sends NEW-VIEW once q VIEW-CHANGEs are here, and every batch that they oblige everyone
+ * to propose again.
+ */
 export function maybeSendNewView(context: Context): void {
   const { state, effects } = context
   if (state.active || !state.voting || primaryOf(state.epoch, state.view) !== state.self) return
-  const viewChanges = viewChangesFor(state, state.view).slice(0, state.quorum)
-  if (viewChanges.length < state.quorum) return
+  const viewChanges = chooseViewChanges(state)
+  if (viewChanges === undefined) return askForBodies(context)
   const newView: NewView = { vote: signNewView(context, hashOfViewChanges(viewChanges)), viewChanges }
   effects.send.push({ to: 'all', message: { type: 'new-view', newView } })
   activate(context, newView)
+}
+
+/**
+ * q VIEW-CHANGEs whose batches are here, or undefined with the missing ones noted in `state.sought`. A liar can hold the certificate of a
+ * batch that it alone still has, and would stop each view that builds on it; any q VIEW-CHANGEs are as safe as any other (Castro and
+ * Liskov, "Practical Byzantine Fault Tolerance and Proactive Recovery", TOCS 2002, 4.3: the new primary's log must hold what it
+ * chooses), and those of the correct replicas, each of which has its own batches, are q.
+ */
+function chooseViewChanges(state: State): ViewChange[] | undefined {
+  state.sought.clear()
+  let candidates = viewChangesFor(state, state.view)
+  while (candidates.length >= state.quorum) {
+    const chosen = candidates.slice(0, state.quorum)
+    const missing = missingOf(state, reproposalsOf(chosen))
+    if (missing.size === 0) return chosen
+    for (const [seq, digest] of missing) {
+      slotAt(state, seq)
+      state.sought.set(digest, seq)
+    }
+    candidates = candidates.filter(({ prepared }) => prepared.every(({ seq, digest }) => missing.get(seq) !== digest))
+  }
+  return undefined
+}
+
+/** Batches that this replica would need to vote on these and has not. */
+function missingOf(state: State, { digests }: Reproposals): Map<number, string> {
+  const isMissing = ([seq, digest]: [number, string]) => {
+    if (digest === ZERO_HASH || !inWindow(state, seq)) return false
+    const slot = state.slots.get(seq)
+    return slot?.block === undefined && !slot?.bodies.has(digest)
+  }
+  return new Map([...digests].filter(isMissing))
 }
 
 export function onNewView(context: Context, newView: NewView): void {
@@ -52,6 +87,7 @@ export function installNewView(state: State, newView: NewView): void {
   state.active = true
   state.suspicion = undefined
   state.newViewDeadline = undefined
+  state.sought.clear()
   state.newView = newView
   state.reproposals = reproposalsOf(newView.viewChanges)
   acceptReproposals(state)

@@ -4,6 +4,7 @@ import { batchCodec, type Header, ZERO_HASH } from '../types/block.ts'
 import { type Proposal, preparesOf } from '../types/message.ts'
 import { decode, encode } from '../types/schema.ts'
 import { NULL_BODY } from './body.ts'
+import type { Body } from './event.ts'
 import { signExec } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
 import { installNewView, voteOnReproposals } from './new-view.ts'
@@ -32,24 +33,40 @@ export interface UncertifiedBlock {
 
 /** Applies the records in the order they were written. Those at or below the certified height are history already. */
 export function restore(state: State, uncertified: UncertifiedBlock[], records: LogRecord[]): void {
+  const bodies: SlotBody[] = []
   for (const { header, hash, batch } of uncertified) {
     const slot = slotAt(state, header.height)
     slot.block = { header, hash }
-    keepBody(slot, batch)
+    bodies.push({ slot, body: bodyOf(batch) })
   }
   for (const record of records) {
     assertInvariant(record.genesisHash === state.genesisHash, 'the consensus log belongs to another network')
-    if (record.epoch === state.epoch.epoch) restoreRecord(state, record)
+    if (record.epoch === state.epoch.epoch) restoreRecord(state, record, bodies)
   }
+  // Last, since entering a view forgets batches, and whether one was kept for being committed no record says.
+  for (const { slot, body } of bodies) slot.bodies.set(body.digest, body)
 }
 
-function restoreRecord(state: State, record: LogRecord): void {
+interface SlotBody {
+  slot: Slot
+  body: Body
+}
+
+function restoreRecord(state: State, record: LogRecord, bodies: SlotBody[]): void {
   const slotOf = (seq: number): Slot | undefined => (inWindow(state, seq) ? slotAt(state, seq) : undefined)
   switch (record.type) {
-    case 'proposal':
-      return restoreProposal(slotOf(record.proposal.prePrepare.body.seq), record.proposal)
-    case 'body':
-      return keepBody(slotOf(record.seq), encode(batchCodec, record.batch))
+    case 'proposal': {
+      const slot = slotOf(record.proposal.prePrepare.body.seq)
+      if (slot === undefined) return
+      restoreProposal(slot, record.proposal)
+      bodies.push({ slot, body: bodyOf(record.proposal.batch) })
+      return
+    }
+    case 'body': {
+      const slot = slotOf(record.seq)
+      if (slot !== undefined) bodies.push({ slot, body: bodyOf(encode(batchCodec, record.batch)) })
+      return
+    }
     case 'prepare': {
       const { vote } = record
       const slot = slotOf(vote.body.seq)
@@ -83,18 +100,16 @@ function restoreRecord(state: State, record: LogRecord): void {
   }
 }
 
-function restoreProposal(slot: Slot | undefined, proposal: Proposal): void {
-  if (slot === undefined) return
+function restoreProposal(slot: Slot, proposal: Proposal): void {
   const { view, digest } = proposal.prePrepare.body
   if (!slot.accepted.has(view)) slot.accepted.set(view, { digest, proposal })
   addVote(slot.prepares, view, proposal.prepare)
-  slot.bodies.set(digest, { digest, batch: decode(batchCodec, proposal.batch), bytes: proposal.batch })
 }
 
-function keepBody(slot: Slot | undefined, bytes: Uint8Array): void {
+function bodyOf(bytes: Uint8Array): Body {
   const batch = decode(batchCodec, bytes)
   const digest = batchDigest(batch)
-  slot?.bodies.set(digest, digest === ZERO_HASH ? NULL_BODY : { digest, batch, bytes })
+  return digest === ZERO_HASH ? NULL_BODY : { digest, batch, bytes }
 }
 
 /** The first step: what was voted counts again, each executed block without a certificate gets its EXEC, re-proposals their votes. */

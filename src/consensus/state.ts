@@ -88,6 +88,8 @@ export interface State {
   progressDeadline: number | undefined
   certifyDeadline: number | undefined
   newViewDeadline: number | undefined
+  /** Batches without which this replica, the primary of a view that waits for its NEW-VIEW, does not send it: sequence by digest. */
+  readonly sought: Map<string, number>
   /** When each missing batch was last asked for, by digest. */
   readonly bodiesAskedAt: Map<string, number>
   /** Contradictions reported of each validator. */
@@ -144,6 +146,7 @@ export function createState(options: StateOptions): State {
     progressDeadline: undefined,
     certifyDeadline: undefined,
     newViewDeadline: undefined,
+    sought: new Map(),
     bodiesAskedAt: new Map(),
     accusations: new Map(),
     bodiesServed: new Map(),

@@ -41,6 +41,7 @@ export function moveToView(state: State, view: number): void {
   state.progressDeadline = undefined
   state.certifyDeadline = undefined
   state.newViewDeadline = undefined
+  state.sought.clear()
   state.reproposals = { min: 0, max: 0, digests: new Map() }
   for (const slot of state.slots.values()) {
     const { accepted, prepares, commits } = slot

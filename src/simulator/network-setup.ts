@@ -27,7 +27,7 @@ export interface ClientTransaction extends ScheduledTransaction {
 
 /** Where virtual time begins, in ms since 1970. */
 export const EPOCH_START_MS = 1_700_000_000_000
-const GAS_LIMIT = 50_000
+const GAS_LIMIT = 1_000_000
 
 export function createSetup(scenario: Scenario): Setup {
   const scheme = createScheme(scenario.isSigned)
