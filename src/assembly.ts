@@ -6,7 +6,7 @@ import { primaryOf } from './consensus/proposer.ts'
 import { quorumOf } from './consensus/quorum.ts'
 import { addressOf } from './crypto/address.ts'
 import { epochHash, firstEpoch } from './crypto/digest.ts'
-import { verify } from './crypto/signer.ts'
+import { verify, verifyFast } from './crypto/signer.ts'
 import { createEvidenceKeeper } from './evidence.ts'
 import { intrinsicGas } from './execution/cost.ts'
 import { hasRole, readNonce } from './execution/state.ts'
@@ -20,6 +20,7 @@ import { createLiveness } from './liveness.ts'
 import { createMempool } from './mempool/mempool.ts'
 import { createMetrics } from './metrics.ts'
 import { createEdge, isLarge } from './network/edge.ts'
+import { createVerifyBudget } from './network/verify-budget.ts'
 import { createNodeView } from './node-view.ts'
 import type { Parts } from './parts.ts'
 import { passingBlockOf } from './passing-block.ts'
@@ -90,13 +91,17 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
     mayTransact: (sender) => mayTransact(sender),
     intrinsicGas,
   })
+  const quorum = quorumOf(validators.length)
+  const budget = createVerifyBudget({ quorum, windowBlocks: parameters.windowBlocks, now: clock.monotonic })
   const edgeWith = (check: typeof verify) =>
     createEdge({
       genesisHash,
       epoch,
       validatorsHash,
-      quorum: quorumOf(validators.length),
+      quorum,
       verify: check,
+      verifyFast,
+      ...budget,
       isWanted: core.isWanted,
     })
   const edge = edgeWith(verify)

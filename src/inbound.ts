@@ -61,28 +61,34 @@ const VALIDATOR_TRANSACTION_BYTES_BURST = MEMPOOL_BYTES_MAX
 
 export function createInbound(ports: InboundPorts): Inbound {
   const { core, edge, replica } = ports
-  /** Sequences of which a batch is being checked, one at a time: neither copies nor a flood of a lying primary's cost more. */
-  const checking = new Set<number>()
+  /** Views and sequences of which a batch is being checked, one at a time: neither copies nor a flood of a lying primary's cost more. */
+  const checking = new Set<string>()
   const early = createEarlyProposals<Sender>(core.state)
   const strangers = new Map<string, ReturnType<typeof createBucket>>()
   /** By validator, not by peer: node keys cost nothing. */
   const validators = new Map<number, ReturnType<typeof createValidatorBudget>>()
 
+  function budgetOf(index: number) {
+    const budget = validators.get(index) ?? createValidatorBudget()
+    validators.set(index, budget)
+    return budget
+  }
+
+  const mayPassOn = (index: number, bytes: number): boolean => budgetOf(index).transactionBytes(bytes, ports.now())
+
   /** Who is no validator gets little of this thread: a bucket of bytes each, forgotten with the connection. */
-  function mayTakeTime(peer: Sender, channel: Channel, bytes: number): boolean {
-    const index = peer.validator === null ? undefined : ports.validatorIndex(peer.validator)
-    if (index !== undefined) {
-      const budget = validators.get(index) ?? createValidatorBudget()
-      validators.set(index, budget)
-      return budget(channel, bytes, ports.now())
-    }
+  function mayTakeTime(peer: Sender, index: number | undefined, bytes: number): boolean {
+    if (index !== undefined) return budgetOf(index).frames(1, ports.now())
     const take = strangers.get(peer.id) ?? createBucket(STRANGER_BYTES_PER_SECOND, STRANGER_BYTES_BURST)
     strangers.set(peer.id, take)
     return take(bytes, ports.now())
   }
 
   function onFrame(peer: Sender, channel: Channel, frame: Uint8Array): void {
-    if (!mayTakeTime(peer, channel, FRAME_BYTES + frame.length))
+    const index = peer.validator === null ? undefined : ports.validatorIndex(peer.validator)
+    // What clients gave it may be more than others take: it sends that again later, and its votes still count.
+    if (index !== undefined && channel === 'transactions' && !mayPassOn(index, frame.length)) return
+    if (!mayTakeTime(peer, index, FRAME_BYTES + frame.length))
       return ports.blame(peer.id, `more ${channel} than it may send`)
     if (channel === 'transactions') {
       ports.onTransactions(peer.id, frame).catch(ports.onError)
@@ -142,6 +148,7 @@ export function createInbound(ports: InboundPorts): Inbound {
 
   /** Taken only while it is waited for: its digest was prepared by a quorum, so it was checked by correct validators. */
   function onBody(bytes: Uint8Array): void {
+    if (core.state.bodiesAskedAt.size === 0) return
     const batch = readBatch(bytes)
     if (batch === undefined) return
     const digest = batchDigest(batch)
@@ -153,7 +160,8 @@ export function createInbound(ports: InboundPorts): Inbound {
     const { view, seq, digest } = proposal.prePrepare.body
     const { state } = core
     const { windowBlocks } = state.epoch.parameters
-    if (view !== state.view || seq <= state.h || seq > state.h + windowBlocks || checking.has(seq)) return
+    const place = `${view} ${seq}`
+    if (view !== state.view || seq <= state.h || seq > state.h + windowBlocks || checking.has(place)) return
     if (state.slots.get(seq)?.accepted.get(view)?.digest === digest) return
     if (proposal.prePrepare.signer !== proposerOf(state.epoch, view, seq)) {
       return ports.blame(
@@ -167,14 +175,14 @@ export function createInbound(ports: InboundPorts): Inbound {
     const batch = readBatch(proposal.batch)
     if (batch === undefined || batchDigest(batch) !== digest)
       return ports.blame(peer, 'a proposal whose batch is not the signed one')
-    checking.add(seq)
+    checking.add(place)
     try {
       const checked = checkBatch(batch, ports.rules)
       if (!checked.ok) return ports.blame(peer, `a proposal with ${checked.reason}`)
       const verdicts = await ports.verifier.verifyBatch(checked.unverified)
       if (verdicts.includes(false)) return ports.blame(peer, 'a proposal with a wrongly signed transaction')
     } finally {
-      checking.delete(seq)
+      checking.delete(place)
     }
     for (const wire of batch.txs) ports.markVerified(wireHash(wire))
     replica.push({ type: 'proposal', proposal: { ...proposal }, batch })
@@ -183,20 +191,17 @@ export function createInbound(ports: InboundPorts): Inbound {
   return {
     onFrame,
     onMoved() {
-      const isDue = (proposal: Proposal) => core.isWanted({ type: 'proposal', ...proposal })
-      for (const { peer, frame } of early.release(isDue)) check(peer, 'proposals', frame)
+      for (const { peer, frame } of early.release(core.isProposalWanted)) check(peer, 'proposals', frame)
     },
     onGone: (peer) => void strangers.delete(peer),
   }
 }
 
 /** Frames of any kind, and the bytes of those with transactions: one frame holds thousands. */
-function createValidatorBudget() {
-  const frames = createBucket(VALIDATOR_FRAMES_PER_SECOND, VALIDATOR_FRAMES_BURST)
-  const transactionBytes = createBucket(VALIDATOR_TRANSACTION_BYTES_PER_SECOND, VALIDATOR_TRANSACTION_BYTES_BURST)
-  return (channel: Channel, bytes: number, now: number): boolean =>
-    frames(1, now) && (channel !== 'transactions' || transactionBytes(bytes, now))
-}
+const createValidatorBudget = () => ({
+  frames: createBucket(VALIDATOR_FRAMES_PER_SECOND, VALIDATOR_FRAMES_BURST),
+  transactionBytes: createBucket(VALIDATOR_TRANSACTION_BYTES_PER_SECOND, VALIDATOR_TRANSACTION_BYTES_BURST),
+})
 
 const isSameSlot = (a: Slot, b: Slot): boolean => a.view === b.view && a.seq === b.seq && a.digest === b.digest
 type Slot = { view: number; seq: number; digest: string }

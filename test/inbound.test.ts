@@ -20,7 +20,7 @@ function wireAt(nonce: number, argsBytes = 100): Uint8Array {
     sender,
     nonce,
     expires: 0,
-    gasLimit: 500_000,
+    gasLimit: 2_500_000,
     contract: 'token',
     method: 'transfer',
     args: new Uint8Array(argsBytes).fill(0x20),
@@ -184,14 +184,13 @@ it('a stranger gets few frames a second of any kind, a validator many, and both 
 it('a validator may hand over a whole pool of transactions at once, then a few megabytes a second', () => {
   const { state, handOver } = world()
   const mebibyte = 1024 * 1024
-  for (let frame = 0; frame < 63; frame++) handOver(mebibyte)
-  expect(state.blamed).toEqual([])
-  for (let frame = 0; frame < 4; frame++) handOver(mebibyte)
-  expect(state.blamed).toContain('more transactions than it may send')
-  const taken = state.frames
+  for (let frame = 0; frame < 80; frame++) handOver(mebibyte)
+  expect(state.frames).toBe(64)
   state.now += 1_000
   for (let frame = 0; frame < 20; frame++) handOver(mebibyte)
-  expect(state.frames - taken).toBe(4)
+  expect(state.frames).toBe(68)
+  // It may have that much from its own clients: its votes still count.
+  expect(state.blamed).toEqual([])
 })
 
 describe('a proposal that comes too early', () => {

@@ -17,7 +17,7 @@ import { forgetStatus, onStatus, statusOf } from './status.ts'
 import { onSuspect } from './suspect.ts'
 import { onTick } from './timers.ts'
 import { onViewChange } from './view-change.ts'
-import { isWanted } from './wanted.ts'
+import { isProposalWanted, isWanted } from './wanted.ts'
 
 export interface CoreOptions extends StateOptions {
   /** Signs bytes with the validator's key. Ed25519 is deterministic (RFC 8032), so the core stays pure. */
@@ -42,6 +42,7 @@ export interface Core {
   onConnect(validator: number): void
   /** False for messages the core would drop unread: the network's edge spares itself the signature checks. */
   isWanted(message: Message): boolean
+  isProposalWanted(slot: { view: number; seq: number }): boolean
   /** True for a batch this replica waits for. */
   isAskedFor(digest: string): boolean
 }
@@ -60,6 +61,7 @@ export function createCore(options: CoreOptions): Core {
     liveRecords: () => liveRecords(state),
     onConnect: (validator) => forgetStatus(state, validator),
     isWanted: (message) => isWanted(state, message),
+    isProposalWanted: (slot) => isProposalWanted(state, slot),
     isAskedFor: (digest) => isAskedFor(state, digest),
   }
 }

@@ -227,7 +227,10 @@ export function keepsView(state: State, type: 'prepare' | 'commit', signer: numb
 
 function forgetVotes(state: State, signer: number, view: number): void {
   for (const { prepares, commits } of state.slots.values()) {
-    prepares.get(view)?.delete(signer)
-    commits.get(view)?.delete(signer)
+    for (const votes of [prepares, commits]) {
+      const inView = votes.get(view)
+      inView?.delete(signer)
+      if (inView?.size === 0) votes.delete(view)
+    }
   }
 }

@@ -16,7 +16,7 @@ export function isWanted(state: State, message: Message): boolean {
   switch (message.type) {
     case 'prepare': {
       const { signer, body } = message.vote
-      if (body.view < state.view || !inWindow(state, body.seq)) return false
+      if (body.view < state.view || body.view > state.view + VIEWS_AHEAD_MAX || !inWindow(state, body.seq)) return false
       return isNews(
         state,
         signer,
@@ -27,6 +27,7 @@ export function isWanted(state: State, message: Message): boolean {
     case 'commit': {
       const { signer, body } = message.vote
       if ((body.view < state.view && body.view !== state.lastLeftView) || !inWindow(state, body.seq)) return false
+      if (body.view > state.view + VIEWS_AHEAD_MAX) return false
       return isNews(
         state,
         signer,
@@ -39,10 +40,8 @@ export function isWanted(state: State, message: Message): boolean {
       if (!inWindow(state, body.height)) return false
       return isNews(state, signer, state.slots.get(body.height)?.execs.get(signer)?.body.blockHash, body.blockHash)
     }
-    case 'proposal': {
-      const { view, seq } = message.prePrepare.body
-      return view === state.view && state.active && inWindow(state, seq) && seq > state.reproposals.max
-    }
+    case 'proposal':
+      return isProposalWanted(state, message.prePrepare.body)
     case 'suspect':
       return message.vote.body.view >= state.view && message.vote.body.view <= state.view + VIEWS_AHEAD_MAX
     case 'view-change': {
@@ -62,6 +61,10 @@ export function isWanted(state: State, message: Message): boolean {
     case 'body':
       return true
   }
+}
+
+export function isProposalWanted(state: State, { view, seq }: { view: number; seq: number }): boolean {
+  return view === state.view && state.active && inWindow(state, seq) && seq > state.reproposals.max
 }
 
 const contentOf = ({ h, certificateHash, preparedHash }: Body<'view-change'>) =>

@@ -12,6 +12,7 @@ import { createIntake, type IntakeResult } from '../intake.ts'
 import { STATUS_INTERVAL_MS } from '../limits.ts'
 import { createMempool } from '../mempool/mempool.ts'
 import { createEdge, isLarge } from '../network/edge.ts'
+import { createVerifyBudget } from '../network/verify-budget.ts'
 import { createProposing, type ProposalPool } from '../proposing.ts'
 import { createReplica, type VoteLog } from '../replica.ts'
 import { answerBlockRequest, createSync } from '../sync.ts'
@@ -87,12 +88,15 @@ export function createNode(options: NodeOptions): SimulatedNode {
     mayTransact: () => true,
     intrinsicGas,
   })
+  const quorum = quorumOf(validators.length)
   const edge = createEdge({
     genesisHash,
     epoch,
     validatorsHash,
-    quorum: quorumOf(validators.length),
+    quorum,
     verify: options.scheme.verify,
+    verifyFast: options.scheme.verify,
+    ...createVerifyBudget({ quorum, windowBlocks: parameters.windowBlocks, now: monotonic }),
     isWanted: core.isWanted,
   })
   const proposing = createProposing(options.poolOf?.(pool) ?? pool, parameters, options.key.publicKey)

@@ -1,6 +1,7 @@
 import * as cborg from 'cborg'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { evidenceHashes, hashOfViewChanges } from '../../src/crypto/view-change-rules.ts'
 import {
   type Body,
   type Message,
@@ -18,20 +19,26 @@ const prepare = (signer: number, by = signer, body: Body<'prepare'> = slot): Mes
   vote: signed('prepare', body, signer, by),
 })
 
-const changeOf = (votes: Signed<'prepare'>[]): ViewChange => ({
-  vote: signed('view-change', { ...domain, newView: 1, h: 0, certificateHash: DIGEST, preparedHash: DIGEST }, 0),
-  header: null,
-  certificate: null,
-  prepared: [
-    { view: 0, seq: 1, digest: DIGEST, signatures: votes.map(({ signer, signature }) => ({ signer, signature })) },
-  ],
-})
+/** Valid but for the votes and the certificate given, and signed as it stands. */
+function changeOf(
+  votes: Signed<'prepare'>[],
+  { signer = 0, ...certified }: { signer?: number } & Partial<Pick<ViewChange, 'header' | 'certificate'>> = {},
+): ViewChange {
+  const signatures = votes.map(({ signer, signature }) => ({ signer, signature }))
+  const h = certified.header?.height ?? 0
+  const prepared = [{ view: 0, seq: h + 1, digest: DIGEST, signatures }]
+  const evidence = { header: null, certificate: null, ...certified, prepared }
+  const vote = signed('view-change', { ...domain, newView: 1, h, ...evidenceHashes(evidence) }, signer)
+  return { vote, ...evidence }
+}
 
 const votes = [0, 1, 2].map((signer) => signed('prepare', slot, signer))
 const newViewOf = (viewChanges: ViewChange[]): NewView => ({
-  vote: signed('new-view', { ...domain, view: 1, viewChangesHash: DIGEST }, 1),
+  vote: signed('new-view', { ...domain, view: 1, viewChangesHash: hashOfViewChanges(viewChanges) }, 1),
   viewChanges,
 })
+const ofThree = (first = changeOf(votes)) =>
+  newViewOf([first, changeOf(votes, { signer: 1 }), changeOf(votes, { signer: 2 })])
 
 const proposal = (prePrepareBy = 0, prepareBy = 0): Message => ({
   type: 'proposal',
@@ -159,15 +166,41 @@ describe('a frame', () => {
   })
 })
 
+describe('a signature that only the reference accepts', () => {
+  const slow = { verifyFast: () => false, verify: () => true }
+
+  it('is ignored where its signer sends it: no honest software makes one, and each takes forty times as long', () => {
+    expect(edgeWith(slow).check(prepare(1))).toMatchObject({ fault: 'ignored' })
+    expect(edgeWith({ ...slow, verify: () => false }).check(prepare(1))).toMatchObject({ fault: 'bad' })
+  })
+
+  it('is not even judged while there is no time for it', () => {
+    const verify = () => {
+      throw new Error('it was judged')
+    }
+    expect(edgeWith({ ...slow, verify, mayTakeLong: () => false }).check(prepare(1))).toMatchObject({
+      fault: 'ignored',
+    })
+  })
+
+  it('counts inside certificates, as nodes differ in what they accept at once', () => {
+    const own = changeOf(votes).vote.signature
+    const isDirect = (signature: Uint8Array) => Buffer.compare(own, signature) === 0
+    const { check } = edgeWith({ verifyFast: (_, __, signature) => isDirect(signature), verify: () => true })
+    expect(check({ type: 'view-change', change: changeOf(votes) })).toMatchObject({ ok: true })
+  })
+})
+
 describe('the evidence inside a view change', () => {
   const passes = (change: ViewChange) => edgeWith().check({ type: 'view-change', change }).ok
 
   it('passes when all of it is signed, and is as it was sent', () => {
     const header = headerAt(1)
-    const change = { ...changeOf(votes), header, certificate: certificateOf(header, [0, 1, 3]) }
+    const second = [0, 1, 2].map((signer) => signed('prepare', { ...slot, seq: 2 }, signer))
+    const change = changeOf(second, { header, certificate: certificateOf(header, [0, 1, 3]) })
     const messages: Message[] = [
       { type: 'view-change', change },
-      { type: 'new-view', newView: newViewOf([change, changeOf(votes)]) },
+      { type: 'new-view', newView: ofThree(change) },
       { type: 'body-request', digest: DIGEST },
       { type: 'body', batch: Uint8Array.of(1, 2, 3) },
     ]
@@ -179,18 +212,45 @@ describe('the evidence inside a view change', () => {
     expect(passes(changeOf([]))).toBe(false)
   })
 
-  it('does not pass with more view changes than there are validators', () => {
-    const newView = newViewOf(Array(N + 1).fill(changeOf(votes)))
+  it.each([
+    ['more view changes than there are validators', Array(N + 1).fill(changeOf(votes))],
+    ['one view change too few', [changeOf(votes), changeOf(votes, { signer: 1 })]],
+    ['one validator counted twice', [changeOf(votes), changeOf(votes, { signer: 1 }), changeOf(votes)]],
+  ])('costs one signature where a NEW-VIEW has %s: the core may accuse its signer', (_, viewChanges) => {
+    const newView = newViewOf(viewChanges)
     const { check, counts } = edgeWith()
-    expect(check({ type: 'new-view', newView })).toMatchObject({ fault: 'bad' })
-    // The sender's own signature, and none of what it brought along.
+    expect(check({ type: 'new-view', newView })).toMatchObject({ ok: true })
     expect(counts.verified).toBe(1)
+  })
+
+  it('costs one signature where it is not what was signed, or not what a correct validator has', () => {
+    const change = changeOf(votes)
+    for (const wrong of [
+      { ...change, prepared: [] },
+      { ...change, prepared: [{ ...change.prepared[0]!, seq: 99 }] },
+      changeOf(votes.slice(1)),
+      { ...change, header: headerAt(1) },
+    ]) {
+      const { check, counts } = edgeWith()
+      expect(check({ type: 'view-change', change: wrong })).toMatchObject({ fault: 'bad' })
+      expect(counts.verified).toBe(1)
+    }
+  })
+
+  it('is not looked into where its signer has had its share of this thread', () => {
+    const asked: [number, number][] = []
+    const mayVerify = (signer: number, signatures: number) => asked.push([signer, signatures]) < 0
+    const { check, counts } = edgeWith({ mayVerify })
+    expect(check({ type: 'new-view', newView: ofThree() })).toMatchObject({ fault: 'ignored' })
+    expect(counts.verified).toBe(1)
+    // The NEW-VIEW's own, three VIEW-CHANGEs', and the three PREPAREs that all of them show.
+    expect(asked).toEqual([[1, 7]])
   })
 
   it('does not pass as the signature of another validator', () => {
     const change = changeOf(votes)
     expect(passes({ ...change, vote: { ...change.vote, signer: 1 } })).toBe(false)
-    const newView = newViewOf([change])
+    const newView = ofThree(change)
     const other = { ...newView, vote: { ...newView.vote, signer: 2 } }
     expect(edgeWith().check({ type: 'new-view', newView })).toMatchObject({ ok: true })
     expect(edgeWith().check({ type: 'new-view', newView: other })).toMatchObject({ fault: 'bad' })
@@ -200,7 +260,7 @@ describe('the evidence inside a view change', () => {
     const forged = signed('prepare', slot, 2, 1)
     const inner = changeOf([votes[0]!, votes[1]!, forged])
     expect(passes(inner)).toBe(false)
-    expect(edgeWith().check({ type: 'new-view', newView: newViewOf([inner]) }).ok).toBe(false)
+    expect(edgeWith().check({ type: 'new-view', newView: ofThree(inner) }).ok).toBe(false)
   })
 
   it('does not pass with one validator counted twice in a prepared certificate', () => {
@@ -215,8 +275,10 @@ describe('the evidence inside a view change', () => {
   it('does not pass with a block certificate that nobody signed', () => {
     const header = headerAt(1)
     const certificate = certificateOf(header, [0, 1, 2], { height: 9 })
-    expect(passes({ ...changeOf(votes), header, certificate })).toBe(false)
-    expect(passes({ ...changeOf(votes), header })).toBe(false)
+    const second = [0, 1, 2].map((signer) => signed('prepare', { ...slot, seq: 2 }, signer))
+    expect(passes(changeOf(second, { header, certificate: certificateOf(header, [0, 1, 2]) }))).toBe(true)
+    expect(passes(changeOf(second, { header, certificate }))).toBe(false)
+    expect(passes(changeOf(second, { header }))).toBe(false)
   })
 
   it('costs no more signatures than there are validators, however often one valid vote is repeated', () => {

@@ -1,7 +1,7 @@
 // A validator set with real keys, and what its members sign.
 import { quorumOf } from '../../src/consensus/quorum.ts'
 import { blockHash, epochHash } from '../../src/crypto/digest.ts'
-import { createKeyPair, verify } from '../../src/crypto/signer.ts'
+import { createKeyPair, verify, verifyFast } from '../../src/crypto/signer.ts'
 import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
 import { createEdge, type EdgeOptions, isLarge } from '../../src/network/edge.ts'
 import { type Certificate, type Header, ZERO_HASH } from '../../src/types/block.ts'
@@ -78,6 +78,12 @@ export function edgeWith(changes: Partial<EdgeOptions> = {}) {
       counts.verified++
       return verify(...args)
     },
+    verifyFast(...args) {
+      counts.verified++
+      return verifyFast(...args)
+    },
+    mayTakeLong: () => true,
+    mayVerify: () => true,
     isWanted: () => true,
     ...changes,
   })
