@@ -212,7 +212,7 @@ describe('a devnet', () => {
       keys.map(async (key, index) => {
         for (let nonce = first; nonce < first + count / senders; nonce++) {
           const args = JSON.stringify({ to: bob, amount: senders === 1 ? '1' : '0' })
-          const call = { network, nonce, expires: 0, gasLimit: 1_000_000, contract: 'token', method: 'transfer', args }
+          const call = { network, nonce, expires: 0, gasLimit: 2_000_000, contract: 'token', method: 'transfer', args }
           const { wire } = await signTransaction(key, call)
           const url = on.url(senders === 1 ? 0 : index % 4, '/v1/transactions?wait=certified&timeout=30000')
           const response = await fetch(url, {

@@ -141,7 +141,7 @@ async function transactionsFrame(network: string): Promise<Uint8Array> {
   const wires: Uint8Array[] = []
   for (let index = 0; index < TRANSACTIONS; index++) {
     const key = createKeyPair(new Uint8Array(randomBytes(32)))
-    const call = { network, nonce: NONCE, expires: 0, gasLimit: 1_000_000, contract: 'token', method: 'transfer' }
+    const call = { network, nonce: NONCE, expires: 0, gasLimit: 2_000_000, contract: 'token', method: 'transfer' }
     wires.push((await signTransaction(key, { ...call, args: '{}' })).wire)
   }
   return encodeFrame(encode(transactionsFrameCodec, wires))

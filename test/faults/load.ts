@@ -51,7 +51,7 @@ export async function startLoad(cluster: Cluster, count = 4): Promise<Load> {
 
   async function transfer(key: KeyPair, nonce: number, to: string, amount: string, turn: number): Promise<Certified> {
     const args = JSON.stringify({ to, amount })
-    const call = { network, nonce, expires: 0, gasLimit: 1_000_000, contract: 'token', method: 'transfer', args }
+    const call = { network, nonce, expires: 0, gasLimit: 2_000_000, contract: 'token', method: 'transfer', args }
     const { id, wire } = await signTransaction(key, call)
     const body = JSON.stringify({ tx: Buffer.from(wire).toString('base64') })
     for (let attempt = turn; ; attempt++) {
