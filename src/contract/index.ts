@@ -1,5 +1,6 @@
 /**
  * `quorate/contract`: what contract authors import. Types for the context, `contract` to define one and `assert` to refuse.
+ * The global `console` has log, info, warn, error and debug; who runs the contract may show their lines, validators do not.
  * It imports nothing, because it is bundled into every contract.
  */
 

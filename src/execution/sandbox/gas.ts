@@ -52,8 +52,9 @@ export function createMeter(engine: EngineExports, limit: number): Meter {
       return remaining()
     },
     charge(amount, bytes = 0) {
-      gas.value -= BigInt(amount + price.byte * bytes)
-      if (gas.value < 0n) throw new Trap('OUT_OF_GAS')
+      const left = gas.value - BigInt(amount + price.byte * bytes)
+      gas.value = left
+      if (left < 0n) throw new Trap('OUT_OF_GAS')
     },
   }
 }
