@@ -41,6 +41,8 @@ export const CALL_DEPTH_MAX = 8
 /** What a view, a dry run or a replay may burn, and how many may wait: reads never crowd out blocks. */
 export const VIEW_GAS_MAX = 300_000_000
 export const VIEW_QUEUE_MAX = 256
+/** Keys, values and code that the record of one transaction may hold: a node keeps it in memory until it is sent. */
+export const REPLAY_BYTES_MAX = 4 * 1024 * 1024
 
 /** State history a node keeps, in blocks behind its head: how far back `?height=` reaches. */
 export const STATE_HISTORY_BLOCKS = 10_000

@@ -49,9 +49,23 @@ const ALLOWED: Record<string, string[]> = {
     'worker-client.ts',
   ],
   contract: [],
+  // What a receipt does not say of a transaction: it runs one by a validator's own code and looks on.
+  diagnosis: ['contract', 'execution'],
   // Contracts under test run by a validator's own code, in transactions that its pool and a proposal that its voters would take.
-  testing: ['contract', 'execution', 'mempool', 'network'],
-  cli: ['client', 'genesis', 'home', 'contract', 'node.ts', 'execution', 'version.ts', 'api', 'simulator', 'ledger'],
+  testing: ['contract', 'diagnosis', 'execution', 'mempool', 'network'],
+  cli: [
+    'client',
+    'genesis',
+    'home',
+    'contract',
+    'diagnosis',
+    'node.ts',
+    'execution',
+    'version.ts',
+    'api',
+    'simulator',
+    'ledger',
+  ],
 }
 const FOR_ALL = ['types', 'crypto', 'limits.ts']
 

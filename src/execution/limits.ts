@@ -16,6 +16,3 @@ export const SCAN_SKIPS_MAX = 20_000
 /** Code and addresses kept in memory; both can be had again at any time. */
 export const CODE_CACHE_BYTES_MAX = 32 * 1024 * 1024
 export const ADDRESS_CACHE_MAX = 20_000
-
-/** Keys that the summary of a dry run lists. */
-export const SUMMARY_KEYS_MAX = 1_000

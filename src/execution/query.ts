@@ -1,4 +1,5 @@
 // Reads at a fixed state, and runs that change nothing: views, dry runs, replays.
+import { REPLAY_BYTES_MAX } from '../limits.ts'
 import type { Receipt } from '../types/block.ts'
 import type { Parameters } from '../types/epoch.ts'
 import type { Transaction } from '../types/transaction.ts'
@@ -6,13 +7,12 @@ import type { ReceiptCode } from './codes.ts'
 import { rootFrame } from './frame.ts'
 import { invoke } from './invoke.ts'
 import { Journal, type StateStore } from './journal.ts'
-import { SUMMARY_KEYS_MAX } from './limits.ts'
 import { hasOwnMessage } from './outcome.ts'
+import { recordReads, type StateRecord } from './recording.ts'
 import type { Runtime } from './runtime.ts'
 import type { TrapCode } from './sandbox/types.ts'
-import { readNonce, SYSTEM, stateKey } from './state.ts'
+import { readNonce } from './state.ts'
 import { executeTransaction } from './transaction.ts'
-import { compareUtf8 } from './utf8.ts'
 
 export interface ViewInput {
   runtime: Runtime
@@ -62,44 +62,21 @@ export interface SimulationInput {
 export interface Simulation {
   /** What it would get now. */
   receipt: Receipt
-  /** Full state keys read outside its own writes, in byte order, as many as are listed; code left out. */
-  reads: string[]
+  /** Values before it of all that it reads, scans or writes; undefined where they are more than `REPLAY_BYTES_MAX`. */
+  record: StateRecord | undefined
   /** What it would write; a reverted transaction still writes its nonce. */
   writes: { key: string; before: string | null; after: string | null }[]
 }
 
 export function simulate(input: SimulationInput): Simulation {
   const { runtime, parameters, height, time, transaction, before = [], assumeNonce = false } = input
-  const scene = { runtime, parameters, block: { height, time } }
+  const block = { height, time }
   const journal = new Journal(input.store)
-  for (const earlier of before) executeTransaction(scene, journal, earlier)
-  const { store, reads } = recordReads(journal)
+  for (const earlier of before) executeTransaction({ runtime, parameters, block }, journal, earlier)
+  const recorder = recordReads(journal, runtime, REPLAY_BYTES_MAX)
   const nonce = assumeNonce ? readNonce(journal, transaction.sender) : transaction.nonce
-  const own = new Journal(store)
-  const receipt = executeTransaction(scene, own, { ...transaction, nonce })
-  const readKeys = [...reads].sort(compareUtf8)
-  const writes = [...own.writes()].map(([key, after]) => ({ key, before: journal.get(key) ?? null, after }))
-  return { receipt: { ...receipt, nonce: transaction.nonce }, reads: readKeys, writes }
-}
-
-const CODE_PREFIX = stateKey(SYSTEM, 'code/')
-
-function recordReads(inner: StateStore): { store: StateStore; reads: Set<string> } {
-  const reads = new Set<string>()
-  const note = (key: string) => {
-    // Whether code is read depends on what is in memory.
-    if (reads.size < SUMMARY_KEYS_MAX && !key.startsWith(CODE_PREFIX)) reads.add(key)
-  }
-  const store: StateStore = {
-    get(key) {
-      note(key)
-      return inner.get(key)
-    },
-    scan(prefix, after, limit) {
-      const entries = inner.scan(prefix, after, limit)
-      for (const [key] of entries) note(key)
-      return entries
-    },
-  }
-  return { store, reads }
+  const own = new Journal(recorder.store)
+  const receipt = executeTransaction({ runtime: recorder.runtime, parameters, block }, own, { ...transaction, nonce })
+  const writes = [...own.writes()].map(([key, after]) => ({ key, before: recorder.store.get(key) ?? null, after }))
+  return { receipt: { ...receipt, nonce: transaction.nonce }, record: recorder.record(), writes }
 }

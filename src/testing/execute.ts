@@ -1,18 +1,16 @@
 // Executes what a test asks for, in the steps of a validator: sign, check the proposal, execute over a journal, move the head.
+import { executeObserved, viewObserved } from '../diagnosis/execute.ts'
 import { blockTime } from '../execution/header.ts'
 import { Journal } from '../execution/journal.ts'
-import { runView } from '../execution/query.ts'
 import type { Runtime } from '../execution/runtime.ts'
 import { readNonce, SYSTEM } from '../execution/state.ts'
-import { executeTransaction, type TransactionScene } from '../execution/transaction.ts'
+import type { TransactionScene } from '../execution/transaction.ts'
 import type { Batch } from '../types/block.ts'
 import type { Genesis } from '../types/epoch.ts'
 import type { Transaction } from '../types/transaction.ts'
 import { accountOf } from './account.ts'
 import type { CodeLibrary } from './code-library.ts'
-import { DIAGNOSIS_GAS, diagnose } from './diagnosis.ts'
 import type { GasMeter } from './gas-report.ts'
-import { observe } from './observer.ts'
 import { type CallOutcome, type Change, callOutcome, type ViewOutcome, viewOutcome } from './outcome.ts'
 import { type CallRequest, checkAsValidator, signTransaction } from './transaction.ts'
 
@@ -41,7 +39,7 @@ export function executeRequests(parts: Parts, head: Head, requests: CallRequest[
   const block = { height: head.height + 1, time: blockTime(head.time, batch) }
   // As executeBlock: one journal over the state, each transaction in the writes of those before it.
   const journal = new Journal(head.state)
-  const outcomes = transactions.map((transaction) => executeObserved(parts, journal, block, transaction))
+  const outcomes = transactions.map((transaction) => executeOne(parts, journal, block, transaction))
   apply(head.state, journal.writes())
   Object.assign(head, block)
   return outcomes
@@ -59,28 +57,17 @@ function signAll({ genesis, network, from }: Parts, head: Head, requests: CallRe
   })
 }
 
-function executeObserved(
+function executeOne(
   { genesis, runtime, library }: Parts,
   journal: Journal,
   block: TransactionScene['block'],
   transaction: Transaction,
 ): CallOutcome {
-  const observer = observe(runtime.sandbox)
-  const scene = { parameters: genesis.parameters, block }
-  const layer = journal.open()
-  const receipt = executeTransaction(
-    { ...scene, runtime: { ...runtime, sandbox: observer.sandbox } },
-    layer,
-    transaction,
-  )
-  const diagnosis = diagnose(runtime.sandbox, library.positionsOf)
-  if (hasThrown(receipt)) {
-    const again = { ...transaction, gasLimit: transaction.gasLimit + DIAGNOSIS_GAS }
-    executeTransaction({ ...scene, runtime: { ...runtime, sandbox: diagnosis.sandbox } }, journal.open(), again)
-  }
+  const scene = { runtime, parameters: genesis.parameters, block }
+  const { receipt, layer, ...observed } = executeObserved(scene, journal, transaction, library.positionsOf)
   const changes = changesOf(layer, journal)
   layer.merge()
-  return callOutcome(receipt, { height: block.height, changes, observer, frames: diagnosis.frames() })
+  return callOutcome(receipt, { height: block.height, changes, ...observed })
 }
 
 export function executeView(
@@ -88,21 +75,9 @@ export function executeView(
   { state, height, time }: Head,
   view: { contract: string; method: string; args: string; gasLimit: number },
 ): ViewOutcome {
-  const observer = observe(runtime.sandbox)
-  const scene = { store: state, height, time, ...view }
-  const result = runView({ ...scene, runtime: { ...runtime, sandbox: observer.sandbox } })
-  const diagnosis = diagnose(runtime.sandbox, library.positionsOf)
-  if (!result.ok && hasThrown({ status: 'failed', code: result.code })) {
-    const gasLimit = view.gasLimit + DIAGNOSIS_GAS
-    runView({ ...scene, gasLimit, runtime: { ...runtime, sandbox: diagnosis.sandbox } })
-  }
-  return viewOutcome(result, { observer, frames: diagnosis.frames() })
+  const { result, ...observed } = viewObserved({ runtime, store: state, height, time, ...view }, library.positionsOf)
+  return viewOutcome(result, observed)
 }
-
-/** Whatever ends the whole transaction is not thrown, and running it again could take as long as the gas of a diagnosis lasts. */
-const TRAPS = ['OUT_OF_GAS', 'STACK', 'DEPTH', 'ENGINE']
-const hasThrown = ({ status, code }: { status: string; code: string }) =>
-  (status === 'reverted' || status === 'failed') && !TRAPS.includes(code)
 
 function changesOf(layer: Journal, before: Journal): CallOutcome['changes'] {
   const changes = new Map<string, [string, Change][]>()

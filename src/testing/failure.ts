@@ -1,6 +1,7 @@
 // The errors of the kit. A contract's failure is shown with its TypeScript lines, as a test runner shows those of the test itself.
 import { resolve } from 'node:path'
-import type { CallError, CallOutcome, SourcePosition, ViewOutcome } from './outcome.ts'
+import type { CallError, SourcePosition } from '../diagnosis/failure.ts'
+import type { CallOutcome, ViewOutcome } from './outcome.ts'
 
 /** A deploy, an upgrade, a `mustCall` or a `view` that did not end well. `code` is that of the receipt. */
 export class CallFailed extends Error {

@@ -1,36 +1,12 @@
 // What a test sees of a transaction or a view.
-import { relative } from 'node:path'
-import type { StackFrame } from '../contract/positions.ts'
-import { explain } from '../execution/codes.ts'
+import type { Observed } from '../diagnosis/execute.ts'
+import { type CallError, callError } from '../diagnosis/failure.ts'
+import type { Log, Observer } from '../diagnosis/observer.ts'
 import type { ViewResult } from '../execution/query.ts'
 import type { Receipt } from '../types/block.ts'
-import type { Log, Observer } from './observer.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a contract decides what its results, events and values are; a test says what it expects.
 type Value = any
-
-/** A place in the contract's TypeScript: the file relative to the working directory; line and column from 1. */
-export interface SourcePosition {
-  file: string
-  line: number
-  column: number
-}
-
-export interface SourceFrame {
-  name: string
-  at?: SourcePosition
-}
-
-export interface CallError {
-  /** As in a receipt: THROWN, OUT_OF_GAS, NOT_OWNER… */
-  code: string
-  /** The contract's own text, or the code's explanation. */
-  message: string
-  /** Where it was thrown. Absent where nothing was thrown, as when gas runs out, or what was thrown is no Error. */
-  at?: SourcePosition
-  /** The frames from there outwards, through the contracts that called one another. */
-  stack: SourceFrame[]
-}
 
 export interface EmittedEvent {
   contract: string
@@ -68,11 +44,6 @@ export interface CallOutcome extends Omit<ViewOutcome, 'status'> {
   changes: Record<string, Record<string, Change>>
 }
 
-interface Observed {
-  observer: Observer
-  frames: StackFrame[]
-}
-
 export function callOutcome(
   receipt: Receipt,
   { height, changes, observer, frames }: Observed & Pick<CallOutcome, 'height' | 'changes'>,
@@ -96,17 +67,6 @@ export function viewOutcome(view: ViewResult, observed: Observed): ViewOutcome {
   const common = { gasUsed, ...seen(observed.observer) }
   if (!view.ok) return { status: 'failed', result: null, error: callError(view, observed), ...common }
   return { status: 'ok', result: view.result === null ? null : JSON.parse(view.result), error: null, ...common }
-}
-
-function callError({ code, message }: { code: string; message: string }, { observer, frames }: Observed): CallError {
-  const { refusedCode } = observer
-  const detail = code === 'CODE_INVALID' && refusedCode ? ` ${refusedCode.code}: ${refusedCode.message}` : ''
-  const stack = frames.map(({ name, position }) => ({
-    name,
-    at: position && { ...position, file: relative(process.cwd(), position.file) },
-  }))
-  const at = stack.find((frame) => frame.at !== undefined)?.at
-  return { code, message: message === '' ? explain(code) + detail : message, at, stack }
 }
 
 function seen({ reads, logs }: Observer): Pick<ViewOutcome, 'reads' | 'logs'> {

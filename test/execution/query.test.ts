@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { runView, simulate, type ViewInput } from '../../src/execution/query.ts'
-import { systemKeys } from '../../src/execution/state.ts'
+import { readContract, systemKeys } from '../../src/execution/state.ts'
 import { alice, bob, Chain, createTestRuntime, place, resultOf, transaction } from './support.ts'
 
 const runtime = createTestRuntime()
@@ -91,21 +91,26 @@ describe('a dry run', () => {
     expect(chain.block(overwrite(1)).receipts[0]).toEqual(receipt)
   })
 
-  it('lists what was read outside its own writes', () => {
+  it('keeps what was read outside its own writes, and what ran', () => {
     const look = transaction(bob, {
       nonce: 0,
       contract: 'two',
       method: 'nest',
       args: { before: 'own', contract: 'one', method: 'scan', args: { prefix: '' } },
     })
-    // Code is not listed, in memory or not.
-    expect(run(look, { runtime: createTestRuntime() }).reads).toEqual(run(look).reads)
-    expect(run(look).reads).toEqual([
-      'one\0k',
-      systemKeys.contract('one'),
-      systemKeys.contract('two'),
-      systemKeys.nonce(bob.key),
+    const { values, scans, code } = run(look).record!
+    expect([...values]).toEqual([
+      ['one\0k', '[1,2]'],
+      [systemKeys.contract('one'), chain.store.get(systemKeys.contract('one'))],
+      [systemKeys.contract('two'), chain.store.get(systemKeys.contract('two'))],
+      [systemKeys.nonce(bob.key), undefined],
+      ['two\0own', undefined],
     ])
+    expect(scans).toEqual([{ prefix: 'one\0', after: undefined, limit: 100, keys: ['one\0k'] }])
+    const { codeHash } = readContract(chain.store, 'one')!
+    expect([...code.keys()]).toEqual([codeHash])
+    // Code is by its hash, in memory or not.
+    expect(run(look, { runtime: createTestRuntime() }).record).toEqual(run(look).record)
   })
 
   it('says of a reverted one that only the nonce is written', () => {

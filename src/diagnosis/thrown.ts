@@ -1,10 +1,11 @@
 // Where a contract threw. A receipt says what was thrown, not where, so a call that failed runs once more, over the same state and
-// to no effect, as a copy of its code in which each handler tells the stack of what it throws. What the test sees of the call itself,
-// its gas above all, comes from the first run alone.
+// to no effect, as a copy of its code in which each handler tells the stack of what it throws. What is seen of the call itself, its gas
+// above all, comes from the first run alone.
 import { createHash } from 'node:crypto'
-import type { Positions, StackFrame } from '../contract/positions.ts'
+import type { StackFrame } from '../contract/positions.ts'
 import type { Sandbox } from '../execution/runtime.ts'
 import type { ContractHost } from '../execution/sandbox/types.ts'
+import type { PositionsOf } from './execute.ts'
 
 export interface Diagnosis {
   /** For a run that leads to the same error. */
@@ -12,9 +13,6 @@ export interface Diagnosis {
   /** Frames of what left the outermost handler, innermost first, through the contracts it called. */
   frames(): StackFrame[]
 }
-
-/** What telling costs comes on top of the gas limit. */
-export const DIAGNOSIS_GAS = 1_000_000_000
 
 /** No contract has a name like this one, and only the wrapped handlers ask for it. */
 const LISTENER = '(diagnosis)'
@@ -35,7 +33,7 @@ const WRAPPER = `
   quorateContract = { default: { init: wrap(given.init), calls: wrapAll(given.calls), views: wrapAll(given.views) } }
 })()`
 
-export function diagnose(sandbox: Sandbox, positionsOf: (codeHash: string) => Positions | undefined): Diagnosis {
+export function diagnose(sandbox: Sandbox, positionsOf: PositionsOf): Diagnosis {
   /** By depth, the error that left the contract running there; deeper ones are of the last call that one made. */
   const thrown: StackFrame[][] = []
   // A deploy runs at depth 0 outside the sandbox, its init at depth 1 inside.

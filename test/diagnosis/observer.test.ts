@@ -1,8 +1,8 @@
 /** The observer: what a contract logs reaches the test under its contract's name, bounded; everything else passes through. */
 import { expect, it } from 'vitest'
+import { observe } from '../../src/diagnosis/observer.ts'
 import type { Sandbox } from '../../src/execution/runtime.ts'
 import type { ContractHost, Invocation } from '../../src/execution/sandbox/types.ts'
-import { observe } from '../../src/testing/observer.ts'
 
 /** A sandbox whose contract is a function of its host. */
 const scripted = (script: (host: ContractHost) => void): Sandbox => ({
