@@ -146,6 +146,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
     awaitTransaction: waiters.transaction,
     pendingNonce: pool.pendingNonce,
     simulate: ports.reads.simulate,
+    replay: ports.reads.replay,
     view: ports.reads.view,
     awaitHeight: waiters.height,
     onCertified(listener) {

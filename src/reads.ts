@@ -1,14 +1,17 @@
-// What the API asks of the executing side: views and dry runs, in a worker with a bounded queue, started at the first question.
-import type { SimulateResult, ViewResult } from './api/port.ts'
+// What the API asks of the executing side: views, dry runs and replays, in a worker with a bounded queue, started at the first question.
+import type { ReplayResult, SimulateResult, ViewResult } from './api/port.ts'
+import { errorFromData } from './ledger/errors.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import { VIEW_QUEUE_MAX } from './limits.ts'
+import { REPLAY_BYTES_MAX, VIEW_GAS_MAX, VIEW_QUEUE_MAX } from './limits.ts'
 import type { Checked, Refusal } from './mempool/mempool.ts'
+import { batchCodec } from './types/block.ts'
+import { decode } from './types/schema.ts'
 import type { ViewerAnswer, ViewerOptions, ViewerQuestion } from './viewer.ts'
 import { startWorker, type WorkerClient, workerFile } from './worker-client.ts'
 
 export interface ReadsPorts {
   options: ViewerOptions
-  ledger: Pick<Ledger, 'certifiedHeight' | 'header'>
+  ledger: Pick<Ledger, 'certifiedHeight' | 'header' | 'batch' | 'receipts'>
   /** Cheap checks of a transaction that is to be dry-run. */
   check(wire: Uint8Array): Checked | Refusal
   /** The sender's next nonce by executed state, pending ones counted. */
@@ -19,6 +22,7 @@ export interface ReadsPorts {
 export interface Reads {
   view(contract: string, method: string, args: string): Promise<ViewResult>
   simulate(wire: Uint8Array): Promise<SimulateResult>
+  replay(height: number, index: number): Promise<ReplayResult>
   stop(): Promise<void>
 }
 
@@ -28,6 +32,9 @@ const BUSY = {
   message: `${VIEW_QUEUE_MAX} reads are waiting already: ask again in a second, or another node`,
 } as const
 
+const tooLarge = (reason: string) =>
+  ({ ok: false, code: 'TOO_LARGE', message: `${reason}: this transaction cannot be replayed from a node` }) as const
+
 export function createReads(ports: ReadsPorts): Reads {
   let viewer: Promise<WorkerClient<ViewerQuestion, ViewerAnswer>> | undefined
   let waiting = 0
@@ -36,7 +43,9 @@ export function createReads(ports: ReadsPorts): Reads {
     viewer ??= start()
     waiting++
     try {
-      return await (await viewer).ask(question)
+      const answer = await (await viewer).ask(question)
+      if (answer.kind === 'failed') throw errorFromData(answer.error)
+      return answer
     } finally {
       waiting--
     }
@@ -66,6 +75,14 @@ export function createReads(ports: ReadsPorts): Reads {
     return { height, time: header.time }
   }
 
+  /** Another run costs as much as the first one did, and so do those before it that its state comes from. */
+  function refuseDear(gas: { before: number; own: number }): ReplayResult | undefined {
+    if (gas.before <= VIEW_GAS_MAX && gas.own <= VIEW_GAS_MAX) return undefined
+    const [whose, used] =
+      gas.own > VIEW_GAS_MAX ? ['It', gas.own] : ['The transactions before it in its block', gas.before]
+    return tooLarge(`${whose} used ${used} gas, and a node runs at most ${VIEW_GAS_MAX} again`)
+  }
+
   return {
     async view(contract, method, args) {
       if (waiting >= VIEW_QUEUE_MAX) return BUSY
@@ -90,6 +107,26 @@ export function createReads(ports: ReadsPorts): Reads {
       const answer = await ask({ kind: 'simulate', height, time, wire, assumeNonce })
       if (answer.kind !== 'simulate') throw new Error('the viewer answered another question')
       return { ok: true, height: height + 1, receipt: answer.receipt }
+    },
+    async replay(height, index) {
+      if (waiting >= VIEW_QUEUE_MAX) return BUSY
+      const { ledger } = ports
+      const [header, batch, receipts] = await Promise.all([
+        ledger.header(height),
+        ledger.batch(height),
+        ledger.receipts(height),
+      ])
+      const wires = batch && decode(batchCodec, batch).txs
+      if (header === undefined || wires?.[index] === undefined || receipts?.[index] === undefined)
+        throw new Error(`the ledger has no transaction ${index} of block ${height}`)
+      const before = receipts.slice(0, index).reduce((sum, { gasUsed }) => sum + gasUsed, 0)
+      const refusal = refuseDear({ before, own: receipts[index].gasUsed })
+      if (refusal !== undefined) return refusal
+      const { time } = header
+      const answer = await ask({ kind: 'replay', height, time, wires: wires.slice(0, index + 1) })
+      if (answer.kind !== 'replay') throw new Error('the viewer answered another question')
+      if (answer.record !== undefined) return { ok: true, ...answer.record }
+      return tooLarge(`What it needs of the state has more than ${REPLAY_BYTES_MAX} bytes`)
     },
     async stop() {
       const running = viewer

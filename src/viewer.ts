@@ -1,10 +1,12 @@
-// The reading worker's composition root: views and dry runs at a fixed height, in a thread of their own with a gas cap, so that
+// The reading worker's composition root: views, dry runs and replays at a fixed height, in a thread of their own with a gas cap, so that
 // reads never slow down blocks. It writes nothing.
 import { workerData } from 'node:worker_threads'
 import { verify } from './crypto/signer.ts'
 import { runView, simulate, type ViewResult } from './execution/query.ts'
+import type { StateRecord } from './execution/recording.ts'
 import { createRuntime } from './execution/runtime.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
+import { type ErrorData, errorToData, Pruned } from './ledger/errors.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
 import { CALL_DEPTH_MAX, VIEW_GAS_MAX } from './limits.ts'
 import { stepBack } from './thread-priority.ts'
@@ -23,7 +25,15 @@ export type ViewerQuestion =
   | { kind: 'view'; height: number; time: number; contract: string; method: string; args: string }
   /** Runs at `height + 1`; with `assumeNonce`, as if the sender's earlier transactions had run. */
   | { kind: 'simulate'; height: number; time: number; wire: Uint8Array; assumeNonce: boolean }
-export type ViewerAnswer = { kind: 'view'; result: ViewResult } | { kind: 'simulate'; receipt: Receipt }
+  /** `height` and `time` are of the block that the last of `wires` is in; the others are before it there. */
+  | { kind: 'replay'; height: number; time: number; wires: Uint8Array[] }
+export type ViewerAnswer =
+  | { kind: 'view'; result: ViewResult }
+  | { kind: 'simulate'; receipt: Receipt }
+  /** Undefined where the record is larger than `REPLAY_BYTES_MAX`. */
+  | { kind: 'replay'; record: StateRecord | undefined }
+  /** Errors keep their class only as data. */
+  | { kind: 'failed'; error: ErrorData }
 
 /** Behind the main thread, which votes, and the executor. */
 const VIEWER_NICENESS = 10
@@ -32,27 +42,44 @@ const { directory, genesisHash, parameters }: ViewerOptions = workerData
 const reader = await createSyncReader({ directory, genesisHash })
 const runtime = createRuntime({ sandbox: createSandbox({ depthMax: CALL_DEPTH_MAX }), verifyEd25519: verify })
 
+const stateAt = (height: number) => ({
+  get: (key: string) => reader.get(height, key),
+  scan: (prefix: string, after: string | undefined, limit: number) => reader.scan(height, prefix, after, limit),
+})
+
 function answer(question: ViewerQuestion): ViewerAnswer {
+  try {
+    return answerOf(question)
+  } catch (error) {
+    if (!(error instanceof Pruned)) throw error
+    return { kind: 'failed', error: errorToData(error, question.height) }
+  }
+}
+
+function answerOf(question: ViewerQuestion): ViewerAnswer {
   const { height, time } = question
-  const store = {
-    get: (key: string) => reader.get(height, key),
-    scan: (prefix: string, after: string | undefined, limit: number) => reader.scan(height, prefix, after, limit),
+  switch (question.kind) {
+    case 'view': {
+      const { contract, method, args } = question
+      const store = stateAt(height)
+      const result = runView({ runtime, store, height, time, contract, method, args, gasLimit: VIEW_GAS_MAX })
+      return { kind: 'view', result }
+    }
+    case 'simulate': {
+      const next = { height: height + 1, time: time + 1 }
+      const transaction = decodeTransaction(question.wire)
+      const { assumeNonce } = question
+      const { receipt } = simulate({ runtime, store: stateAt(height), parameters, ...next, transaction, assumeNonce })
+      return { kind: 'simulate', receipt }
+    }
+    case 'replay': {
+      const before = question.wires.map(decodeTransaction)
+      const transaction = before.pop()!
+      const store = stateAt(height - 1)
+      const { record } = simulate({ runtime, store, parameters, height, time, transaction, before })
+      return { kind: 'replay', record }
+    }
   }
-  if (question.kind === 'view') {
-    const { contract, method, args } = question
-    const result = runView({ runtime, store, height, time, contract, method, args, gasLimit: VIEW_GAS_MAX })
-    return { kind: 'view', result }
-  }
-  const { receipt } = simulate({
-    runtime,
-    store,
-    parameters,
-    height: height + 1,
-    time: time + 1,
-    transaction: decodeTransaction(question.wire),
-    assumeNonce: question.assumeNonce,
-  })
-  return { kind: 'simulate', receipt }
 }
 
 serveWorker(answer, () => reader.close())

@@ -20,6 +20,18 @@ export type ViewResult =
 /** What a dry run says the transaction would get at the next height. */
 export type SimulateResult = { ok: true; height: number; receipt: Receipt } | SubmitRefusal
 
+/** What one transaction needed of the state before it: enough to run it again anywhere. */
+export type ReplayResult =
+  | {
+      ok: true
+      /** By full state key, in byte order, JSON texts; undefined where there was no entry. */
+      values: Map<string, string | undefined>
+      scans: { prefix: string; after: string | undefined; limit: number; keys: string[] }[]
+      /** By hash, the code that ran. */
+      code: Map<string, string>
+    }
+  | { ok: false; code: 'BUSY' | 'TOO_LARGE'; message: string }
+
 export interface StoredBlock {
   header: Header
   blockHash: string
@@ -148,6 +160,8 @@ export interface ApiNode {
   /** The nonce the next transaction of this sender (key in hexadecimal) should have, pending ones counted. */
   pendingNonce(sender: string): number
   simulate(wire: Uint8Array): Promise<SimulateResult>
+  /** Of the transaction at that place in a certified block. May throw an error with code PRUNED. */
+  replay(height: number, index: number): Promise<ReplayResult>
   /** `args` is JSON text. Runs at the certified height. */
   view(contract: string, method: string, args: string): Promise<ViewResult>
   /** Resolves true when `height` is certified, false at the timeout. */

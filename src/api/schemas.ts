@@ -165,6 +165,42 @@ export const receipt = object(transactionProperties)
 const provable = object(transactionProperties)
 export const transaction: Schema = { ...provable, properties: { ...transactionProperties, proof } }
 
+const stateKey = { contract: text, key: text }
+export const replay = object({
+  id: hash,
+  height,
+  index: safeInteger,
+  time: { ...time, description: 'Of its block; what the contract sees.' },
+  parent: {
+    ...header,
+    description:
+      'The header before its block: its hash is the `parentHash` that the block’s proof proves, its `stateRoot` that of the state before the block.',
+  },
+  parameters: { type: 'object', description: 'The network’s parameters at this height, as in the genesis document.' },
+  state: listOf(
+    object(
+      {
+        ...stateKey,
+        value: { ...nullable(text), description: 'The JSON text as it was stored; null: there was no entry.' },
+      },
+      'Right before this transaction, after those before it in its block.',
+    ),
+  ),
+  scans: listOf(
+    object(
+      {
+        contract: text,
+        prefix: text,
+        after: nullable(text),
+        limit: safeInteger,
+        keys: { ...listOf(text), description: 'All that the scan gave; `state` has their values.' },
+      },
+      'As the execution asked the state: it reads ahead, so a contract may have seen fewer.',
+    ),
+  ),
+  code: listOf(object({ codeHash: { ...hash, description: 'SHA-256 of the code’s UTF-8 bytes.' }, code: text })),
+})
+
 export const contract = object({
   name: contractName,
   codeHash: hash,

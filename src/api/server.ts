@@ -20,6 +20,7 @@ import { evidenceRoutes } from './routes/evidence.ts'
 import { healthRoutes } from './routes/health.ts'
 import { networkRoutes } from './routes/network.ts'
 import { type Page, pageRoutes } from './routes/pages.ts'
+import { replayRoutes } from './routes/replay.ts'
 import { stateRoutes } from './routes/state.ts'
 import { submitRoutes } from './routes/submit.ts'
 import { transactionRoutes } from './routes/transactions.ts'
@@ -53,6 +54,7 @@ const ROUTES = [
   networkRoutes,
   submitRoutes,
   transactionRoutes,
+  replayRoutes,
   blockRoutes,
   accountRoutes,
   contractRoutes,

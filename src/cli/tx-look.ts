@@ -3,12 +3,12 @@
 import type { TransactionDocument } from '../client/light.ts'
 import { resolveAccount } from './arguments.ts'
 import { define, type Run } from './command.ts'
-import { usage } from './error.ts'
 import { rememberHeights } from './heights.ts'
 import { wholeNumber } from './number.ts'
 import { receiptText } from './receipt.ts'
 import { connectTo, genesisHashOption } from './sending.ts'
 import { cell, shortHash, table } from './table.ts'
+import { checkTransactionId } from './transaction-id.ts'
 
 export function showCommand(run: Run) {
   return define<{ prove?: boolean; genesisHash?: string }>(run, 'show <id>', 'show a transaction and its receipt', {
@@ -18,8 +18,7 @@ export function showCommand(run: Run) {
         .option('--prove', 'fetch the proof and verify it here; with --json, print it')
         .addOption(genesisHashOption()),
     async handle(context, [id], { prove, genesisHash }) {
-      if (!/^[0-9a-f]{64}$/.test(id!))
-        throw usage(`"${id}" is no transaction id: give 64 lower-case hexadecimal digits`)
+      checkTransactionId(id!)
       if (prove) {
         const { client } = await connectTo(context, genesisHash)
         const document = await client.transaction(id!)

@@ -1,6 +1,7 @@
 // `quorate tx`: transactions, from signing to looking at what became of them.
 import { group, type Run } from './command.ts'
 import { listCommand, showCommand } from './tx-look.ts'
+import { replayCommand } from './tx-replay.ts'
 import { sendCommand } from './tx-send.ts'
 import { signCommand } from './tx-sign.ts'
 import { submitCommand } from './tx-submit.ts'
@@ -11,6 +12,7 @@ export function txCommands(run: Run) {
     signCommand(run),
     submitCommand(run),
     showCommand(run),
+    replayCommand(run),
     listCommand(run),
   ])
 }

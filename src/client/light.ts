@@ -134,7 +134,7 @@ export function verifyHeader(
 }
 
 /** The header's fields as JSON, brought back into canonical bytes: only the one true form of each passes. */
-function readHeader(value: unknown): Header {
+export function readHeader(value: unknown): Header {
   const given = requireObject(value, 'its header')
   return attempt('its header is not one', () => {
     const header = {

@@ -142,6 +142,7 @@ export function createTestNode() {
     ready: { ready: true } as ReadyView,
     oldestState: 0,
     oldestBlock: 0,
+    replayRefusal: undefined as 'BUSY' | 'TOO_LARGE' | undefined,
     refusal: undefined as { code: string; message: string } | undefined,
     runs: [] as (() => void)[],
     holdRuns: false,
@@ -355,6 +356,23 @@ export function createTestNode() {
       if (!checked.ok) return checked
       const receipt = execute(new Map(states[certified]!), checked.transaction, certified + 1)
       return { ok: true, height: certified + 1, receipt }
+    },
+    async replay(height, index) {
+      if (knobs.holdRuns) await new Promise<void>((resolve) => knobs.runs.push(resolve))
+      if (height - 1 < knobs.oldestState)
+        throw Object.assign(new Error('pruned'), { code: 'PRUNED', oldestHeight: knobs.oldestState })
+      if (knobs.replayRefusal !== undefined) return { ok: false, code: knobs.replayRefusal, message: 'refused' }
+      const { sender } = blocks[height]!.receipts[index]!
+      const found = 'token\0ключ/🪙 ?#%'
+      return {
+        ok: true,
+        values: new Map([
+          [`system\0nonce/${sender}`, undefined],
+          [found, states[height - 1]!.get(found)],
+        ]),
+        scans: [{ prefix: 'token\0ключ', after: 'token\0a', limit: 64, keys: [found] }],
+        code: new Map([[codeHash, codeText]]),
+      }
     },
     async view(contract, method, args) {
       if (knobs.holdRuns) await new Promise<void>((resolve) => knobs.runs.push(resolve))

@@ -44,6 +44,8 @@ export async function createNetwork(options: {
   validators: number
   observers?: number
   parameters?: Partial<Parameters>
+  /** Of every node, by dotted name, such as `ledger.historyBlocks`. */
+  settings?: Record<string, unknown>
 }): Promise<TestNetwork> {
   const directory = await mkdtemp(join(tmpdir(), 'quorate-'))
   const { code } = await bundleContract(join(import.meta.dirname, '../../contracts/token'))
@@ -58,6 +60,7 @@ export async function createNetwork(options: {
       'p2p.bootstrap': ports.filter((port) => port !== ports[index]).map((port) => `/ip4/127.0.0.1/tcp/${port}`),
       'p2p.mdns': false,
       'log.level': 'silent',
+      ...options.settings,
     }
     const entry = await initHome({ home, name: `node-${index}`, settings: settings as never })
     if (index < options.validators) entries.push(entry)

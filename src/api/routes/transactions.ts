@@ -5,7 +5,7 @@ import { readBlock, transactionOf, transactionProof, wiresOf } from '../blocks.t
 import { type ApiContext, awaitAskedHeight, type Routes } from '../context.ts'
 import type { TransactionJson } from '../json.ts'
 import { parseHeight, parsePlace } from '../numbers.ts'
-import type { StoredBlock } from '../port.ts'
+import type { LedgerReader, StoredBlock } from '../port.ts'
 import { Problem } from '../problem.ts'
 import * as schemas from '../schemas.ts'
 
@@ -61,17 +61,21 @@ export const transactionRoutes: Routes = (app, context) => {
   })
 }
 
-async function readTransaction({ node }: ApiContext, id: string, isProven: boolean) {
-  const { ledger } = node
+/** Where a certified block has the transaction. */
+export async function placeOf(ledger: LedgerReader, id: string): Promise<{ height: number; index: number }> {
   const place = await ledger.findTransaction(id)
   const certifiedHeight = ledger.certifiedHeight()
-  if (place === undefined || place.height > certifiedHeight) {
-    throw new Problem(
-      'UNKNOWN_TRANSACTION',
-      `No block up to the certified height ${certifiedHeight} has transaction ${id}: submit it, or wait for it.`,
-      { id, certifiedHeight },
-    )
-  }
+  if (place !== undefined && place.height <= certifiedHeight) return place
+  throw new Problem(
+    'UNKNOWN_TRANSACTION',
+    `No block up to the certified height ${certifiedHeight} has transaction ${id}: submit it, or wait for it.`,
+    { id, certifiedHeight },
+  )
+}
+
+async function readTransaction({ node }: ApiContext, id: string, isProven: boolean) {
+  const { ledger } = node
+  const place = await placeOf(ledger, id)
   const block = await readBlock(ledger, place.height)
   const wires = wiresOf(block)
   const found = transactionOf(node, block, place.index, wires)
