@@ -26,7 +26,7 @@ export const API_CODES = {
   NONCE_TAKEN: { status: 409, title: 'Another pending transaction has the nonce' },
   NONCE_TOO_FAR: { status: 409, title: 'The nonce is too far ahead' },
   PRUNED: { status: 410, title: 'The data is no longer kept' },
-  TOO_LARGE: { status: 413, title: 'The request is too large' },
+  TOO_LARGE: { status: 413, title: 'Too large for one request' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body is not JSON' },
   MEMPOOL_FULL: { status: 429, title: 'The node holds as many pending transactions as it may' },
   TOO_BUSY: { status: 429, title: 'The node works on as many such requests as it may' },

@@ -81,7 +81,7 @@ function verdictText({ height, certificate, matches, differences, note }: Replay
   if (note !== null) return fields([proven])
   if (matches) return fields([proven, ['replayed', 'this run gave the certified receipt']])
   const differing = differences.map((text) => `  ${text}`).join('\n')
-  return `${fields([proven, ['replayed', 'this run did NOT give the certified receipt']])}\n${differing}`
+  return `${fields([proven, ['replayed', 'this run DIFFERS from the certified one']])}\n${differing}`
 }
 
 /** A contract's own text must neither break the table nor steer the terminal. */

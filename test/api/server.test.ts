@@ -118,6 +118,7 @@ describe('/openapi.json', () => {
       'get /v1/status',
       'get /v1/transactions',
       'get /v1/transactions/{id}',
+      'get /v1/transactions/{id}/replay',
       'get /v1/validators',
       'post /v1/contracts/{name}/views/{method}',
       'post /v1/simulate',

@@ -66,6 +66,26 @@ it('tells keys that were asked for from those a scan found', () => {
   ])
 })
 
+it('has every page of a scan that passes over what its own run deleted', () => {
+  for (let number = 100; number < 230; number++) chain.store.entries.set(`one\0n/${number}`, `${number}`)
+  const scanOver = (store: StateStore) => {
+    const journal = new Journal(store)
+    for (let number = 100; number < 228; number++) journal.delete(`one\0n/${number}`)
+    return journal.scan('one\0n/', undefined, 1)
+  }
+  const recorder = recordReads(chain.store, createTestRuntime(), 1e6)
+  expect(scanOver(recorder.store)).toEqual([['one\0n/228', '228']])
+  const record = recorder.record()!
+  expect(record.scans.map(({ after, keys }) => [after, keys.length])).toEqual([
+    [undefined, 64],
+    ['one\0n/163', 64],
+    ['one\0n/227', 2],
+  ])
+  const { store, missing } = playBack(record)
+  expect(scanOver(store)).toEqual([['one\0n/228', '228']])
+  expect([...missing]).toEqual([])
+})
+
 it('ends at its bound, and the run goes on', () => {
   const inner: StateStore = { get: () => 'x'.repeat(100), scan: () => [] }
   const within = recordReads(inner, createTestRuntime(), 1_000)

@@ -24,6 +24,14 @@ export default contract({
       return sum
     },
     spin() { for (;;); },
+    fill(ctx, { from }: { from: number }) {
+      for (let at = from; at < from + 9; at++) ctx.state.set('big/' + at, 'x'.repeat(60_000))
+    },
+    weigh(ctx) {
+      let bytes = 0
+      for (let at = 0; at < 72; at++) bytes += ctx.state.get('big/' + at).length
+      return bytes
+    },
   },
 })
 `
@@ -155,6 +163,10 @@ it('tells of an unknown one, one that is too dear to run again, and one whose st
   const sent = await send({ method: 'spin', gasLimit }, { method: 'spin', gasLimit }, put('n/9', 1))
   expect(await replay(sent[2]!.id)).toMatchObject({ exitCode: 1, err: expect.stringContaining('TOO_LARGE') })
   expect((await replay(sent[0]!.id, '--json')).json).toMatchObject({ matches: true, error: { code: 'OUT_OF_GAS' } })
+  await send(...Array.from({ length: 8 }, (_, part) => ({ method: 'fill', args: { from: 9 * part }, gasLimit: 30e6 })))
+  const [weighed] = await send({ method: 'weigh', gasLimit })
+  expect(weighed).toMatchObject({ status: 'ok', result: 72 * 60_000 })
+  expect(await replay(weighed!.id)).toMatchObject({ exitCode: 1, err: expect.stringContaining('4194304 bytes') })
   for (let block = 0; block < 9; block++) await send(put('n/1', block))
   const { status, body } = await getJson(network.url(0, `/v1/transactions/${sent[0]!.id}/replay`))
   expect({ status, code: body.code }).toEqual({ status: 410, code: 'PRUNED' })
