@@ -15,8 +15,8 @@ interface ReplayOptions {
 }
 
 const HELP = `
-The transaction and its receipt are proven; the state it read is one node's word, and the code is the one that ran. The exit code is 0
-when this run gives the certified receipt, whatever that is, and 1 when it does not; what differs is then said.
+The transaction and its receipt are proven; the state it read, the hashes of code among it, is one node's word. The exit code is 0 when
+this run gives the certified receipt, whatever that is, and 1 when it does not; what differs is then said.
 
   quorate tx replay ID --inspect-source contracts/token
 

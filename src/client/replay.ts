@@ -1,5 +1,5 @@
 // What a replay starts from: a proven transaction, and a node's record of the state it needed (`GET /v1/transactions/{id}/replay`).
-// The record's place, its parent header and its code are checked here; its values are the node's word until they are proven.
+// Checked here are its place, its parent header, and that its code has the hashes it names; its values are the node's word.
 import { blockHash } from '../crypto/digest.ts'
 import { sha256 } from '../crypto/hash.ts'
 import type { Header } from '../types/block.ts'
