@@ -201,16 +201,27 @@ export const replay = object({
   code: listOf(object({ codeHash: { ...hash, description: 'SHA-256 of the code’s UTF-8 bytes.' }, code: text })),
 })
 
-export const contract = object({
+const contractProperties = {
   name: contractName,
   codeHash: hash,
   version: safeInteger,
   owner: text,
   deployedHeight: height,
   updatedHeight: height,
+  frozen: { type: 'boolean', description: 'Whether its code and its owner never change again.' },
   init: { type: 'boolean' },
+  migrate: { type: 'boolean', description: 'Whether its code has a migration, which an upgrade to it runs.' },
   calls: listOf(text),
   views: listOf(text),
+}
+const contractVersion = object({ version: safeInteger, codeHash: hash, height, sender: text })
+export const contract = object(contractProperties)
+export const contractWithHistory = object({
+  ...contractProperties,
+  history: {
+    ...listOf(contractVersion),
+    description: `Its last ${API_PAGE_MAX} versions, oldest first: which code, since when, and who put it there.`,
+  },
 })
 
 export const statePath = {

@@ -16,8 +16,13 @@ interface ContractDocument {
   owner: string
   deployedHeight: number
   updatedHeight: number
+  frozen: boolean
   calls: string[]
   views: string[]
+}
+
+interface ContractWithHistory extends ContractDocument {
+  history: { version: number; codeHash: string; height: number; sender: string }[]
 }
 
 const SIGNING = ['node', 'keystore', 'from', 'passphrase'] as const
@@ -136,20 +141,25 @@ function showCommand(run: Run) {
         const answer = (await nodes.read(`${path}/code`)) as { code: string }
         return context.print(answer, answer.code)
       }
-      const contract = (await nodes.read(path)) as ContractDocument
-      context.print(
-        contract,
-        fields([
-          ['name', contract.name],
-          ['version', contract.version],
-          ['code hash', contract.codeHash],
-          ['owner', contract.owner],
-          ['deployed at', contract.deployedHeight],
-          ['updated at', contract.updatedHeight],
-          ['calls', contract.calls.join(', ')],
-          ['views', contract.views.join(', ')],
-        ]),
-      )
+      const contract = (await nodes.read(path)) as ContractWithHistory
+      const history = contract.history.map(({ version, height, codeHash, sender }) => [
+        String(version),
+        String(height),
+        shortHash(codeHash),
+        sender,
+      ])
+      const summary = fields([
+        ['name', contract.name],
+        ['version', contract.version],
+        ['code hash', contract.codeHash],
+        ['owner', contract.owner],
+        ['deployed at', contract.deployedHeight],
+        ['updated at', contract.updatedHeight],
+        ['frozen', contract.frozen ? 'yes, its code and owner never change again' : 'no'],
+        ['calls', contract.calls.join(', ')],
+        ['views', contract.views.join(', ')],
+      ])
+      context.print(contract, `${summary}\n\n${table(['version', 'since', 'code hash', 'put there by'], history)}`)
     },
   })
 }

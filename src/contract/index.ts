@@ -49,7 +49,7 @@ interface CommonContext {
   hasRole(account: string, role: string): boolean
 }
 
-/** What `init` and calls get. */
+/** What `init`, `migrate` and calls get. */
 export interface CallContext extends CommonContext {
   /** Who called: an address, or `contract:NAME` where another contract did. */
   readonly sender: string
@@ -96,6 +96,11 @@ export type ViewHandler = (context: ViewContext, args: any) => unknown
 export interface ContractDefinition {
   /** Runs once, when the contract is deployed. */
   init?: CallHandler
+  /**
+   * Runs once, when this code replaces another version's: it brings the state into the form this code reads. The owner is its
+   * sender; what it throws undoes the upgrade.
+   */
+  migrate?: CallHandler
   calls?: { readonly [method: string]: CallHandler }
   views?: { readonly [method: string]: ViewHandler }
 }

@@ -30,7 +30,7 @@ const WRAPPER = `
     for (const name of Object.keys(table ?? {})) wrapped[name] = wrap(table[name])
     return wrapped
   }
-  quorateContract = { default: { init: wrap(given.init), calls: wrapAll(given.calls), views: wrapAll(given.views) } }
+  quorateContract = { default: { init: wrap(given.init), migrate: wrap(given.migrate), calls: wrapAll(given.calls), views: wrapAll(given.views) } }
 })()`
 
 export function diagnose(sandbox: Sandbox, positionsOf: PositionsOf): Diagnosis {

@@ -37,6 +37,7 @@ export const RECEIPT_CODES = {
   CONTRACT_ACTIVE:
     'A contract cannot be upgraded while it is running in the same transaction. Upgrade it in another one.',
   NOT_OWNER: 'Only the contract’s owner may do this. Send from the owner’s account.',
+  FROZEN: 'The contract is frozen: its code and its owner never change again. Deploy new code under another name.',
   OWNER_INVALID: 'An owner is an address, or "contract:" and the name of a deployed contract. Correct it.',
   CODE_INVALID:
     'The code does not load as a contract, or takes more gas to load than code of its length may. `quorate contract check` names the fault.',

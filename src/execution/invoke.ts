@@ -25,7 +25,7 @@ export interface Session {
 }
 
 export interface Call {
-  kind: 'init' | 'call' | 'view'
+  kind: 'init' | 'migrate' | 'call' | 'view'
   contract: string
   method: string
   /** JSON text that only the callee parses. */

@@ -13,6 +13,13 @@ export const contractAccount = (name: string): string => `contract:${name}`
 /** The state key of a contract's own key. */
 export const stateKey = (contract: string, key: string): string => `${contract}\0${key}`
 
+/** As many digits as the largest safe integer has, so that byte order is the order of versions. */
+const VERSION_DIGITS = 16
+
+/** The key of one version's entry within the system contract's keys. */
+export const versionKey = (name: string, version: number): string =>
+  `version/${name}/${String(version).padStart(VERSION_DIGITS, '0')}`
+
 /** Where the system contract keeps what: full state keys. */
 export const systemKeys = {
   /** The sender's next nonce; `sender` is its key in hexadecimal. Absent: 0. */
@@ -20,13 +27,18 @@ export const systemKeys = {
   /** `true` where the account has the role. */
   role: (role: string, account: string) => stateKey(SYSTEM, `role/${role}/${account}`),
   contract: (name: string) => stateKey(SYSTEM, `contract/${name}`),
+  /** Who put which code there, and when; written once for each version, in order of version. */
+  version: (name: string, version: number) => stateKey(SYSTEM, versionKey(name, version)),
   /** The code's text, as a JSON string; kept when no contract uses it any more. */
   code: (codeHash: string) => stateKey(SYSTEM, `code/${codeHash}`),
   parameters: stateKey(SYSTEM, 'parameters'),
   validators: stateKey(SYSTEM, 'validators'),
 }
 
-/** `version` starts at 1 and grows by one with each upgrade; an empty `owner` is nobody. */
+/**
+ * `version` starts at 1 and grows by one with each upgrade; an empty `owner` is nobody. Of a frozen contract nothing here changes
+ * any more, so its `updatedHeight` is the height at which it was frozen.
+ */
 export interface ContractRecord {
   name: string
   codeHash: string
@@ -34,14 +46,29 @@ export interface ContractRecord {
   owner: string
   deployedHeight: number
   updatedHeight: number
+  frozen: boolean
   init: boolean
+  migrate: boolean
   calls: string[]
   views: string[]
 }
 
 export function writeContract(record: ContractRecord): string {
-  const { name, codeHash, version, owner, deployedHeight, updatedHeight, init, calls, views } = record
-  return JSON.stringify({ name, codeHash, version, owner, deployedHeight, updatedHeight, init, calls, views })
+  const { name, codeHash, version, owner, deployedHeight, updatedHeight, frozen, init, migrate, calls, views } = record
+  const place = { name, codeHash, version, owner, deployedHeight, updatedHeight, frozen }
+  return JSON.stringify({ ...place, init, migrate, calls, views })
+}
+
+/** One version of a contract: `sender` is who deployed or upgraded, at block 0 `system`. */
+export interface VersionRecord {
+  version: number
+  codeHash: string
+  height: number
+  sender: string
+}
+
+export function writeVersion({ version, codeHash, height, sender }: VersionRecord): string {
+  return JSON.stringify({ version, codeHash, height, sender })
 }
 
 export function readContract(state: StateStore, name: string): ContractRecord | undefined {

@@ -1,4 +1,4 @@
-// The native contract `system`: deploy, upgrade, setOwner. It runs in a frame like any other contract, under the same codes, and its
+// The native contract `system`: deploy, upgrade, setOwner, freeze. It runs in a frame like any other contract, under the same codes, and its
 // permissions look at the sender, never at the origin: a contract that somebody calls cannot act in that person's name.
 import { CONTRACT_NAME } from '../types/transaction.ts'
 import { parseArguments } from './arguments.ts'
@@ -21,7 +21,7 @@ export interface SystemCall {
   readonly gasUsed: number
 }
 
-const METHODS: Record<string, (running: SystemCall) => Outcome> = { deploy, upgrade, setOwner }
+const METHODS: Record<string, (running: SystemCall) => Outcome> = { deploy, upgrade, setOwner, freeze }
 
 export function runSystem(parts: Pick<SystemCall, 'session' | 'frame' | 'call' | 'invoke'>): Outcome {
   const { method, args, sender, gasLimit } = parts.call
@@ -41,10 +41,24 @@ function setOwner({ session, frame, sender, args, gasUsed }: SystemCall): Outcom
   const record = readContract(frame.journal, name)
   if (record === undefined) return failed('UNKNOWN_CONTRACT', gasUsed)
   if (record.owner !== sender) return failed('NOT_OWNER', gasUsed)
+  if (record.frozen) return failed('FROZEN', gasUsed)
   const isContract =
     CONTRACT_OWNER.test(owner) && readContract(frame.journal, owner.slice(contractAccount('').length)) !== undefined
   if (!isContract && !session.runtime.isAddress(owner)) return failed('OWNER_INVALID', gasUsed)
   frame.journal.set(systemKeys.contract(name), writeContract({ ...record, owner, updatedHeight: session.block.height }))
+  return { status: 'ok', result: null, gasUsed }
+}
+
+/** `freeze {name}`: no upgrade and no other owner, ever again. Nothing takes this back: callers may rely on the code from here on. */
+function freeze({ session, frame, sender, args, gasUsed }: SystemCall): Outcome {
+  const { name } = args
+  if (typeof name !== 'string') return failed('BAD_ARGUMENTS', gasUsed)
+  const record = readContract(frame.journal, name)
+  if (record === undefined) return failed('UNKNOWN_CONTRACT', gasUsed)
+  if (record.owner !== sender) return failed('NOT_OWNER', gasUsed)
+  if (record.frozen) return failed('FROZEN', gasUsed)
+  const frozen = { ...record, frozen: true, updatedHeight: session.block.height }
+  frame.journal.set(systemKeys.contract(name), writeContract(frozen))
   return { status: 'ok', result: null, gasUsed }
 }
 

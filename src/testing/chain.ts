@@ -33,8 +33,8 @@ export interface TestChain {
   account(name: string): Account
   /** Bundles and deploys in a block of its own. Throws CallFailed where the deploy, its init included, does not end well. */
   deploy(source: ContractSource, options: DeployOptions): Promise<CallOutcome>
-  /** As `deploy`, for new code over the same state. Only the contract's owner may. */
-  upgrade(source: ContractSource, options: Omit<DeployOptions, 'init'>): Promise<CallOutcome>
+  /** As `deploy`, for new code over the same state, with its migration. Only the contract's owner may. */
+  upgrade(source: ContractSource, options: UpgradeOptions): Promise<CallOutcome>
   /** One transaction in a block of its own. A contract that fails gives an outcome that says so. */
   call(contract: string, method: string, args?: unknown, options?: SendOptions): CallOutcome
   /** As `call`; throws CallFailed unless it ends well. */
@@ -65,6 +65,12 @@ export interface DeployOptions extends SendOptions {
   name: string
   /** The argument of the contract's init. */
   init?: unknown
+}
+
+export interface UpgradeOptions extends SendOptions {
+  name: string
+  /** The argument of the new code's migration. */
+  migrate?: unknown
 }
 
 const EMPTY: StateStore = { get: () => undefined, scan: () => [] }
@@ -102,10 +108,10 @@ function createChain(parts: Parts, head: Head): TestChain {
     return outcomes
   }
 
-  async function install(kind: 'deploy' | 'upgrade', source: ContractSource, options: DeployOptions) {
-    const { name, init, ...send } = options
+  async function install(kind: 'deploy' | 'upgrade', source: ContractSource, options: DeployOptions & UpgradeOptions) {
+    const { name, init, migrate, ...send } = options
     const code = await library.load(source, name)
-    const outcome = call(SYSTEM, kind, { name, code, init }, send)
+    const outcome = call(SYSTEM, kind, { name, code, init, migrate }, send)
     gas.add({ contract: name, method: '', kind }, outcome)
     if (outcome.status !== 'ok') throw new CallFailed(`the ${kind} of ${name}`, outcome)
     return outcome

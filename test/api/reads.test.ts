@@ -205,6 +205,9 @@ describe('accounts, contracts, views', () => {
     expect((await get('/v1/contracts?after=notes')).body).toMatchObject({ contracts: [{ name: 'token' }], next: null })
     const one = (await get('/v1/contracts/token')).body
     expect(one).toMatchObject({ version: 1, owner: addressOfName('alice'), calls: ['transfer'], views: ['balanceOf'] })
+    expect(one).toMatchObject({ frozen: false, migrate: false })
+    const version = { version: 1, codeHash: one.codeHash, height: 0, sender: addressOfName('alice') }
+    expect(one.history).toEqual([version])
     const { code, codeHash } = (await get('/v1/contracts/token/code')).body
     expect([code, codeHash]).toEqual(['export const token = "🪙"', one.codeHash])
     for (const path of [
@@ -216,6 +219,13 @@ describe('accounts, contracts, views', () => {
       expect(problemOf(await get(path))).toEqual({ status: 404, code: 'UNKNOWN_CONTRACT' })
     }
     expect(problemOf(await get('/v1/contracts/No')).code).toBe('BAD_PARAMETER')
+  })
+
+  it('shows the last hundred versions of a contract that has more', async () => {
+    served.test.addUpgrades('notes', 102)
+    const { version, history } = (await get('/v1/contracts/notes')).body
+    const versions = history.map((entry: { version: number }) => entry.version)
+    expect([version, versions.length, versions[0], versions.at(-1)]).toEqual([103, 100, 4, 103])
   })
 
   it('runs views, and hands the arguments on as they came', async () => {

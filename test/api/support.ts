@@ -78,23 +78,30 @@ export function signTransaction(
   return { wire, id: transactionId(unsigned), base64: Buffer.from(wire).toString('base64') }
 }
 
-const contractRecord = (name: string, views: string[]) =>
+const contractRecord = (name: string, views: string[], version = 1) =>
   JSON.stringify({
     name,
     codeHash,
-    version: 1,
+    version,
     owner: addressOfName('alice'),
     deployedHeight: 0,
     updatedHeight: 0,
+    frozen: false,
     init: true,
+    migrate: false,
     calls: ['transfer'],
     views,
   })
+
+const versionRecord = (version: number) =>
+  JSON.stringify({ version, codeHash, height: version - 1, sender: addressOfName('alice') })
 
 function firstState(): Map<string, string> {
   return new Map([
     ['system\0contract/notes', contractRecord('notes', [])],
     ['system\0contract/token', contractRecord('token', ['balanceOf'])],
+    ['system\0version/notes/0000000000000001', versionRecord(1)],
+    ['system\0version/token/0000000000000001', versionRecord(1)],
     [`system\0code/${codeHash}`, JSON.stringify(codeText)],
     [`system\0role/deployer/${addressOfName('alice')}`, 'true'],
     [`system\0role/deployer/${addressOfName('bob')}`, 'true'],
@@ -399,7 +406,15 @@ export function createTestNode() {
     return decodeTransaction(wiresAt(height)[index]!).contract === contract
   }
   const wiresAt = (height: number) => wiresOfBlock(blocks[height]!)
-  return { node, knobs, addBlock, certify, pending, blocks, listeners }
+  /** As so many upgrades leave it. */
+  function addUpgrades(name: string, count: number): void {
+    const state = states.at(-1)!
+    state.set(`system\0contract/${name}`, contractRecord(name, [], 1 + count))
+    for (let version = 2; version <= 1 + count; version++) {
+      state.set(`system\0version/${name}/${String(version).padStart(16, '0')}`, versionRecord(version))
+    }
+  }
+  return { node, knobs, addUpgrades, addBlock, certify, pending, blocks, listeners }
 }
 
 const wiresOfBlock = (block: StoredBlock) => decode(batchCodec, block.batch).txs

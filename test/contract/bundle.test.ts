@@ -41,6 +41,7 @@ describe('bundleContract', () => {
     expect(network.sandbox.inspect(code, 20_000_000)).toEqual({
       ok: true,
       init: true,
+      migrate: false,
       calls: ['twice'],
       views: ['value'],
     })

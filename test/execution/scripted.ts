@@ -40,7 +40,7 @@ export function createScriptedSandbox(): Sandbox {
     run: (invocation) => scripts[invocation.code]!(invocation),
     inspect: (code) =>
       Object.hasOwn(scripts, code)
-        ? { ok: true, init: code === 'counter', calls: ['add'], views: [] }
+        ? { ok: true, init: code === 'counter', migrate: false, calls: ['add'], views: [] }
         : { ok: false, code: 'SYNTAX', message: 'no such script' },
   }
 }

@@ -129,7 +129,7 @@ export const hashOf = (code: string): string => createHash('sha256').update(code
 export function place(store: MemoryStore, name: string, code: string = TOOL, owner: string = alice.address): void {
   const codeHash = hashOf(code)
   store.entries.set(systemKeys.code(codeHash), JSON.stringify(code))
-  const shape = { init: true, calls: [], views: [] }
+  const shape = { frozen: false, init: true, migrate: false, calls: [], views: [] }
   const record = { name, codeHash, version: 1, owner, deployedHeight: 0, updatedHeight: 0, ...shape }
   store.entries.set(systemKeys.contract(name), writeContract(record))
 }

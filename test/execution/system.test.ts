@@ -26,7 +26,7 @@ describe('deploy', () => {
     expect(receipt).toMatchObject({ status: 'ok', result: new Uint8Array(), events: [] })
     expect(recordOf('shop')).toBe(
       `{"name":"shop","codeHash":"${hashOf(SMALL)}","version":1,"owner":"${alice.address}","deployedHeight":7,` +
-        `"updatedHeight":7,"init":false,"calls":["a","b"],"views":["v"]}`,
+        `"updatedHeight":7,"frozen":false,"init":false,"migrate":false,"calls":["a","b"],"views":["v"]}`,
     )
     expect(chain.store.get(systemKeys.code(hashOf(SMALL)))).toBe(JSON.stringify(SMALL))
     expect(deploy('shop-2').status).toBe('ok')
@@ -192,6 +192,120 @@ describe('upgrade', () => {
     expect(nest('tool')).toMatchObject({ code: 'NESTED', message: 'CONTRACT_ACTIVE' })
     // alice owns the shop and signed, but the sender is the tool.
     expect(nest('shop')).toMatchObject({ code: 'NESTED', message: 'NOT_OWNER' })
+  })
+})
+
+describe('a migration', () => {
+  const MOVING = bundle(`{
+    migrate(ctx, args) {
+      if (args.fail) throw new Error(args.fail)
+      if (args.upgrade) ctx.call('system', 'upgrade', { name: ctx.contract, code: '' })
+      const k = ctx.state.get('k')
+      ctx.state.set('moved', { k, sender: ctx.sender, origin: ctx.origin, args })
+      ctx.state.delete('k')
+      ctx.emit('Moved', k)
+      return 'dropped'
+    },
+    calls: { b() { return 'moved' } },
+  }`)
+  const upgrade = (migrate?: unknown, code = MOVING) =>
+    chain.send(alice, 'system', 'upgrade', { name: 'shop', code, migrate })
+  beforeEach(() => {
+    deploy('shop')
+    chain.store.entries.set('shop\0k', '1')
+  })
+
+  it('brings the state into the new form in the same transaction, as the owner', () => {
+    const receipt = upgrade({ to: 2 })
+    expect(receipt).toMatchObject({ status: 'ok', result: new Uint8Array() })
+    expect(receipt.events.map(({ contract, name }) => [contract, name])).toEqual([['shop', 'Moved']])
+    expect(chain.value('shop', 'k')).toBeUndefined()
+    const { address } = alice
+    expect(chain.value('shop', 'moved')).toEqual({ k: 1, sender: address, origin: address, args: { to: 2 } })
+    expect(JSON.parse(recordOf('shop')!)).toMatchObject({ version: 2, migrate: true })
+  })
+
+  it('gets an empty object where nothing is given, and runs at upgrades alone', () => {
+    expect(upgrade().status).toBe('ok')
+    expect(chain.value('shop', 'moved')).toMatchObject({ args: {} })
+    expect(deploy('shop-2', MOVING, { fail: 'no migration at a deploy' }).status).toBe('ok')
+    expect(chain.value('shop-2', 'moved')).toBeUndefined()
+    expect(chain.send(alice, 'shop', 'migrate').code).toBe('UNKNOWN_METHOD')
+  })
+
+  it('undoes the upgrade where it fails', () => {
+    const before = recordOf('shop')
+    const { receipts, writes } = chain.block(
+      transaction(alice, {
+        nonce: 1,
+        contract: 'system',
+        method: 'upgrade',
+        args: { name: 'shop', code: MOVING, migrate: { fail: 'cannot' } },
+      }),
+    )
+    expect(receipts[0]).toMatchObject({ status: 'reverted', code: 'THROWN', message: 'cannot' })
+    expect([...writes.keys()]).toEqual([systemKeys.nonce(alice.key)])
+    expect(recordOf('shop')).toBe(before)
+  })
+
+  it('cannot upgrade on its way, and pays with what the load has left', () => {
+    expect(upgrade({ upgrade: true })).toMatchObject({ code: 'NESTED', message: 'REENTRY' })
+    const spinning = bundle('{ migrate() { for (;;) {} } }')
+    const args = { name: 'shop', code: spinning }
+    const receipt = chain.send(alice, 'system', 'upgrade', args, { gasLimit: 1_000_000 })
+    expect(receipt).toMatchObject({ code: 'OUT_OF_GAS', gasUsed: 1_000_000 })
+  })
+})
+
+describe('the versions of a contract', () => {
+  const versions = (name: string) =>
+    chain.store.scan(systemKeys.version(name, 1).slice(0, -16), undefined, 9).map(([, text]) => text)
+
+  it('are kept one by one, with code, height and sender', () => {
+    deploy('shop')
+    chain.send(alice, 'system', 'setOwner', { name: 'shop', owner: bob.address })
+    chain.send(bob, 'system', 'upgrade', { name: 'shop', code: LARGER })
+    chain.send(bob, 'system', 'upgrade', { name: 'shop', code: 'var (' })
+    const entry = (version: number, code: string, height: number, sender: string) =>
+      `{"version":${version},"codeHash":"${hashOf(code)}","height":${height},"sender":"${sender}"}`
+    expect(versions('shop')).toEqual([entry(1, SMALL, 1, alice.address), entry(2, LARGER, 3, bob.address)])
+  })
+
+  it('are in order of number also past the ninth', () => {
+    deploy('shop')
+    for (let upgrades = 0; upgrades < 10; upgrades++) {
+      expect(chain.send(alice, 'system', 'upgrade', { name: 'shop', code: LARGER }).status).toBe('ok')
+    }
+    const after = systemKeys.version('shop', 9)
+    const rest = chain.store.scan(systemKeys.version('shop', 1).slice(0, -16), after, 9)
+    expect(rest.map(([, text]) => JSON.parse(text).version)).toEqual([10, 11])
+  })
+})
+
+describe('freeze', () => {
+  const freeze = (name: unknown, from = alice) => chain.send(from, 'system', 'freeze', { name })
+  beforeEach(() => {
+    deploy('shop')
+  })
+
+  it('ends upgrades and changes of owner for good, and leaves the contract callable', () => {
+    expect(freeze('shop').status).toBe('ok')
+    expect(JSON.parse(recordOf('shop')!)).toMatchObject({ frozen: true, version: 1, updatedHeight: 2 })
+    expect(chain.send(alice, 'system', 'upgrade', { name: 'shop', code: LARGER }).code).toBe('FROZEN')
+    expect(chain.send(alice, 'system', 'setOwner', { name: 'shop', owner: bob.address }).code).toBe('FROZEN')
+    expect(freeze('shop').code).toBe('FROZEN')
+    expect(JSON.parse(recordOf('shop')!)).toMatchObject({ owner: alice.address, updatedHeight: 2 })
+    expect(resultOf(chain.send(bob, 'shop', 'b'))).toBe('small')
+  })
+
+  it('is the owner’s alone', () => {
+    expect(freeze('shop', bob).code).toBe('NOT_OWNER')
+    expect(freeze('none').code).toBe('UNKNOWN_CONTRACT')
+    expect(freeze(7).code).toBe('BAD_ARGUMENTS')
+    expect(JSON.parse(recordOf('shop')!)).toMatchObject({ frozen: false })
+    freeze('shop')
+    // Who is not the owner learns that first.
+    expect(chain.send(bob, 'system', 'upgrade', { name: 'shop', code: LARGER }).code).toBe('NOT_OWNER')
   })
 })
 

@@ -1,4 +1,5 @@
 // GET /v1/contracts, /v1/contracts/{name}, /v1/contracts/{name}/code; POST /v1/contracts/{name}/views/{method}.
+import { API_PAGE_MAX } from '../../limits.ts'
 import { type ApiContext, awaitAskedHeight, type Routes } from '../context.ts'
 import { parseOrText } from '../json.ts'
 import { VIEW_BODY_BYTES_MAX } from '../limits.ts'
@@ -9,6 +10,7 @@ import * as schemas from '../schemas.ts'
 const { answers, anyJson, hash, height, listOf, nullable, object, parameters, path, READ_CODES, readQuery } = schemas
 
 const CONTRACTS = 'system\0contract/'
+const VERSIONS = 'system\0version/'
 const NO_ARGUMENTS = '{}'
 const name = parameters.contractName
 
@@ -37,12 +39,17 @@ export const contractRoutes: Routes = (app, context) => {
   app.get<{ Params: { name: string } }>('/v1/contracts/:name', {
     preHandler,
     schema: {
-      summary: 'One contract',
+      summary: 'One contract and its history',
       params: path({ name }),
       querystring: readQuery(),
-      response: answers({ 200: schemas.contract }, ...READ_CODES, 'UNKNOWN_CONTRACT'),
+      response: answers({ 200: schemas.contractWithHistory }, ...READ_CODES, 'UNKNOWN_CONTRACT'),
     },
-    handler: ({ params }) => gates.reads.run(() => readContract(certifiedState(), params.name)),
+    handler: ({ params }) =>
+      gates.reads.run(async () => {
+        const state = certifiedState()
+        const contract = await readContract(state, params.name)
+        return { ...contract, history: await readHistory(state, contract) }
+      }),
   })
 
   app.get<{ Params: { name: string } }>('/v1/contracts/:name/code', {
@@ -136,6 +143,17 @@ interface ContractRecord {
   name: string
   codeHash: string
   version: number
+}
+
+/** As many digits as the system contract writes a version with. */
+const VERSION_DIGITS = 16
+
+async function readHistory(state: StateReader, { name: contract, version }: ContractRecord): Promise<unknown[]> {
+  const prefix = `${VERSIONS}${contract}/`
+  const before = Math.max(version - API_PAGE_MAX, 0)
+  const after = prefix + String(before).padStart(VERSION_DIGITS, '0')
+  const entries = await state.scan(prefix, after, API_PAGE_MAX)
+  return entries.map(([, json]) => JSON.parse(json))
 }
 
 export async function readContract(state: StateReader, contract: string): Promise<ContractRecord> {

@@ -232,7 +232,7 @@ globalThis.console = { log: logger('log'), info: logger('info'), warn: logger('w
 `
 
 const entries = String.raw`
-let initialise, calls = { __proto__: null }, views = { __proto__: null }
+let initialise, migrate, calls = { __proto__: null }, views = { __proto__: null }
 const tableOf = (handlers, table, where) => {
   if (handlers === undefined) return []
   if (!isObject(handlers)) throw new NativeTypeError(where + ' must be an object of functions')
@@ -255,11 +255,13 @@ const register = () => {
   try {
     initialise = definition.init
     if (initialise !== undefined && typeof initialise !== 'function') throw new NativeTypeError('init must be a function')
+    migrate = definition.migrate
+    if (migrate !== undefined && typeof migrate !== 'function') throw new NativeTypeError('migrate must be a function')
     const callNames = tableOf(definition.calls, calls, 'calls')
-    return 'v' + stringify({ init: initialise !== undefined, calls: callNames, views: tableOf(definition.views, views, 'views') })
+    return 'v' + stringify({ init: initialise !== undefined, migrate: migrate !== undefined, calls: callNames, views: tableOf(definition.views, views, 'views') })
   } catch (error) { return 'eBAD_SHAPE\n' + plainMessage(error) }
 }
-const handlerOf = (kind, method) => (kind === 'init' ? initialise : kind === 'call' ? calls[method] : views[method])
+const handlerOf = (kind, method) => (kind === 'init' ? initialise : kind === 'migrate' ? migrate : kind === 'call' ? calls[method] : views[method])
 const dispatch = (callText, argsText) => {
   running = true
   try {

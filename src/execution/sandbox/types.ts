@@ -37,7 +37,7 @@ export interface Invocation {
   code: string
   /** Lower-case hex SHA-256 of the code's UTF-8 bytes. */
   codeHash: string
-  kind: 'init' | 'call' | 'view'
+  kind: 'init' | 'migrate' | 'call' | 'view'
   method: string
   args: string
   context: InvocationContext
@@ -74,6 +74,7 @@ export type Outcome =
 
 export interface ContractShape {
   init: boolean
+  migrate: boolean
   calls: string[]
   views: string[]
 }

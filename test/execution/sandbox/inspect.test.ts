@@ -7,14 +7,15 @@ const inspect = (code: string, gas = 200_000_000) => shared.inspect(code, gas)
 
 describe('inspect', () => {
   it('lists what a contract offers', () => {
-    const code = scriptOf('b() {}, a() {}', 'look() {}', '', 'init() {},')
-    expect(inspect(code)).toEqual({ ok: true, init: true, calls: ['b', 'a'], views: ['look'] })
+    const code = scriptOf('b() {}, a() {}', 'look() {}', '', 'init() {}, migrate() {},')
+    expect(inspect(code)).toEqual({ ok: true, init: true, migrate: true, calls: ['b', 'a'], views: ['look'] })
   })
 
   it('takes a contract with nothing but init', () => {
     expect(inspect('var quorateContract = { default: { init() {} } }')).toEqual({
       ok: true,
       init: true,
+      migrate: false,
       calls: [],
       views: [],
     })
@@ -34,6 +35,7 @@ describe('inspect', () => {
 
   it.each([
     ['{ init: 7 }', 'init must be a function'],
+    ['{ migrate: {} }', 'migrate must be a function'],
     ['{ calls: 7 }', 'calls must be an object'],
     ['{ calls: { a: 7 } }', 'calls.a must be a function'],
     ['{ views: { a: null } }', 'views.a must be a function'],
