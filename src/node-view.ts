@@ -148,6 +148,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
     simulate: ports.reads.simulate,
     replay: ports.reads.replay,
     view: ports.reads.view,
+    rehearse: ports.reads.rehearse,
     awaitHeight: waiters.height,
     onCertified(listener) {
       listeners.add(listener)

@@ -1,5 +1,6 @@
-// What the API asks of the executing side: views, dry runs and replays, in a worker with a bounded queue, started at the first question.
-import type { ReplayResult, SimulateResult, ViewResult } from './api/port.ts'
+// What the API asks of the executing side: views, dry runs, replays and rehearsals, in a worker with a bounded queue, started at the first
+// question.
+import type { RehearsalQuestion, RehearsalResult, ReplayResult, SimulateResult, ViewResult } from './api/port.ts'
 import { errorFromData } from './ledger/errors.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { REPLAY_BYTES_MAX, VIEW_GAS_MAX, VIEW_QUEUE_MAX } from './limits.ts'
@@ -23,6 +24,7 @@ export interface Reads {
   view(contract: string, method: string, args: string): Promise<ViewResult>
   simulate(wire: Uint8Array): Promise<SimulateResult>
   replay(height: number, index: number): Promise<ReplayResult>
+  rehearse(question: RehearsalQuestion): Promise<RehearsalResult>
   stop(): Promise<void>
 }
 
@@ -127,6 +129,12 @@ export function createReads(ports: ReadsPorts): Reads {
       if (answer.kind !== 'replay') throw new Error('the viewer answered another question')
       if (answer.record !== undefined) return { ok: true, ...answer.record }
       return tooLarge(`What it needs of the state has more than ${REPLAY_BYTES_MAX} bytes`)
+    },
+    async rehearse(question) {
+      if (waiting >= VIEW_QUEUE_MAX) return { refused: BUSY.code, message: BUSY.message }
+      const answer = await ask({ kind: 'rehearse', ...question })
+      if (answer.kind !== 'rehearse') throw new Error('the viewer answered another question')
+      return answer.rehearsal
     },
     async stop() {
       const running = viewer

@@ -4,6 +4,7 @@ import { workerData } from 'node:worker_threads'
 import { verify } from './crypto/signer.ts'
 import { runView, simulate, type ViewResult } from './execution/query.ts'
 import type { StateRecord } from './execution/recording.ts'
+import { type Rehearsal, rehearse } from './execution/rehearsal.ts'
 import { createRuntime } from './execution/runtime.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
 import { type ErrorData, errorToData, Pruned } from './ledger/errors.ts'
@@ -27,11 +28,19 @@ export type ViewerQuestion =
   | { kind: 'simulate'; height: number; time: number; wire: Uint8Array; assumeNonce: boolean }
   /** `height` and `time` are of the block that the last of `wires` is in; the others are before it there. */
   | { kind: 'replay'; height: number; time: number; wires: Uint8Array[] }
+  /** `height` and `time` are those of the block that is run again; `migrate` is JSON text. */
+  | ({ kind: 'rehearse'; height: number; time: number; wires: Uint8Array[] } & Rehearsed)
+interface Rehearsed {
+  contract: string
+  code: string
+  migrate: string
+}
 export type ViewerAnswer =
   | { kind: 'view'; result: ViewResult }
   | { kind: 'simulate'; receipt: Receipt }
   /** Undefined where the record is larger than `REPLAY_BYTES_MAX`. */
   | { kind: 'replay'; record: StateRecord | undefined }
+  | { kind: 'rehearse'; rehearsal: Rehearsal }
   /** Errors keep their class only as data. */
   | { kind: 'failed'; error: ErrorData }
 
@@ -78,6 +87,12 @@ function answerOf(question: ViewerQuestion): ViewerAnswer {
       const store = stateAt(height - 1)
       const { record } = simulate({ runtime, store, parameters, height, time, transaction, before })
       return { kind: 'replay', record }
+    }
+    case 'rehearse': {
+      const { wires, contract, code, migrate } = question
+      const transactions = wires.map(decodeTransaction)
+      const scene = { runtime, store: stateAt(height - 1), parameters, height, time, transactions }
+      return { kind: 'rehearse', rehearsal: rehearse({ ...scene, contract, code, migrate }) }
     }
   }
 }

@@ -9,7 +9,7 @@ import { Problem } from './problem.ts'
 export interface ApiContext {
   node: ApiNode
   limits: ApiLimits
-  gates: { bodies: Gate; reads: Gate; runs: Gate; waits: Gate; streams: Gate }
+  gates: { bodies: Gate; reads: Gate; runs: Gate; rehearsals: Gate; waits: Gate; streams: Gate }
   feed: EventFeed
   /** Aborted when the API closes: what waits stops waiting. */
   closing: AbortSignal
@@ -22,6 +22,7 @@ export function createGates(limits: ApiLimits): ApiContext['gates'] {
     bodies: createGate('bytes of request bodies', limits.bodyBytesInFlightMax),
     reads: createGate('concurrent reads', limits.readsMax),
     runs: createGate('concurrent views and dry runs', limits.runsMax),
+    rehearsals: createGate('concurrent rehearsals', limits.rehearsalsMax),
     waits: createGate('waiting requests', limits.waitsMax),
     streams: createGate('event streams', limits.streamsMax),
   }

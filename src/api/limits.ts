@@ -11,6 +11,8 @@ export interface ApiLimits {
   readsMax: number
   /** Views and dry runs, which run contracts: less than the node's own queue holds, so that this refuses first. */
   runsMax: number
+  /** Rehearsals of upgrades: each runs a block twice, up to its whole gas, and views wait behind it. */
+  rehearsalsMax: number
   /** Requests that wait for a transaction or a height; each costs a socket and little memory. */
   waitsMax: number
   /** Event streams. */
@@ -36,6 +38,7 @@ export const API_LIMITS: ApiLimits = {
   bodyBytesInFlightMax: 64 * 1024 * 1024,
   readsMax: 64,
   runsMax: 64,
+  rehearsalsMax: 1,
   waitsMax: 2_048,
   streamsMax: 256,
   waitDefaultMs: 30_000,
@@ -57,5 +60,6 @@ export const KEY_SEGMENT_MAX = 3 * KEY_BYTES_MAX
 /** Roles listed of one account. */
 export const ACCOUNT_ROLES_MAX = 1_000
 
-if (API_LIMITS.runsMax > VIEW_QUEUE_MAX) throw new Error('the API must not let in more views than the node queues')
+if (API_LIMITS.runsMax + API_LIMITS.rehearsalsMax > VIEW_QUEUE_MAX)
+  throw new Error('the API must not let in more views than the node queues')
 if (API_LIMITS.bodyBytesInFlightMax < API_LIMITS.bodyBytesMax) throw new Error('the largest body must fit')

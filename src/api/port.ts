@@ -31,6 +31,31 @@ export type ReplayResult =
       code: Map<string, string>
     }
   | { ok: false; code: 'BUSY' | 'TOO_LARGE'; message: string }
+/** A block's transactions, in wire form, to be run again with other code for one contract; `migrate` is JSON text. */
+export interface RehearsalQuestion {
+  contract: string
+  code: string
+  migrate: string
+  height: number
+  /** Of the block, in ms since 1970. */
+  time: number
+  wires: Uint8Array[]
+}
+
+export interface RehearsedCallView {
+  id: string
+  index: number
+  contract: string
+  method: string
+  differences: { what: string; key?: string; before?: string | null; after?: string | null }[]
+  more: number
+}
+
+export type RehearsalResult =
+  | { ok: true; gasUsed: number; calls: RehearsedCallView[] }
+  /** The upgrade itself would fail. */
+  | { ok: false; code: string; message: string; gasUsed: number }
+  | { refused: string; message: string }
 
 export interface StoredBlock {
   header: Header
@@ -164,6 +189,8 @@ export interface ApiNode {
   replay(height: number, index: number): Promise<ReplayResult>
   /** `args` is JSON text. Runs at the certified height. */
   view(contract: string, method: string, args: string): Promise<ViewResult>
+  /** Absent where the node cannot. */
+  rehearse?(question: RehearsalQuestion): Promise<RehearsalResult>
   /** Resolves true when `height` is certified, false at the timeout. */
   awaitHeight(height: number, timeoutMs: number): Promise<boolean>
   /**

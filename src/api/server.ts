@@ -20,6 +20,7 @@ import { evidenceRoutes } from './routes/evidence.ts'
 import { healthRoutes } from './routes/health.ts'
 import { networkRoutes } from './routes/network.ts'
 import { type Page, pageRoutes } from './routes/pages.ts'
+import { rehearsalRoutes } from './routes/rehearsals.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { stateRoutes } from './routes/state.ts'
 import { submitRoutes } from './routes/submit.ts'
@@ -58,6 +59,7 @@ const ROUTES = [
   blockRoutes,
   accountRoutes,
   contractRoutes,
+  rehearsalRoutes,
   stateRoutes,
   evidenceRoutes,
   eventRoutes,

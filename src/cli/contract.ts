@@ -4,6 +4,7 @@ import { resolveArguments } from './arguments.ts'
 import { define, group, type Run } from './command.ts'
 import { checkContractName } from './contract-name.ts'
 import { newCommand } from './contract-new.ts'
+import { REHEARSED_BLOCKS_MAX, rehearseUpgrade } from './contract-rehearse.ts'
 import { rememberHeights } from './heights.ts'
 import { wholeNumber } from './number.ts'
 import { addSendingOptions, type SendingOptions, sendCall } from './sending.ts'
@@ -86,22 +87,31 @@ function deployCommand(run: Run) {
 }
 
 function upgradeCommand(run: Run) {
-  return define<SendingOptions & { name: string }>(
+  return define<SendingOptions & { name: string; migrate?: string; rehearse?: number }>(
     run,
     'upgrade <path>',
-    "replace a contract's code; its state stays, no init runs",
+    "replace a contract's code; its state stays, and the new code's migration runs over it",
     {
       needs: [...SIGNING],
       set: (command) =>
-        addSendingOptions(command.requiredOption('--name <name>', 'the deployed contract; its owner signs')),
+        addSendingOptions(
+          command
+            .requiredOption('--name <name>', 'the deployed contract; its owner signs')
+            .option('--migrate <json>', "argument of the new code's migration; '@NAME' as in tx send")
+            .option(
+              '--rehearse <blocks>',
+              "send nothing: replay the last blocks' calls on the new code and exit with 1 where more than gas differs",
+              wholeNumber(1, REHEARSED_BLOCKS_MAX),
+            ),
+        ),
       async handle(context, [path], options) {
         checkContractName(options.name)
-        const { code } = await bundle(path!)
-        return await sendCall(
-          context,
-          { contract: 'system', method: 'upgrade', args: JSON.stringify({ name: options.name, code }) },
-          options,
-        )
+        const { name, rehearse: blocks } = options
+        const migrate = await resolveArguments(context, options.migrate)
+        const { code, codeHash } = await bundle(path!)
+        if (blocks !== undefined) return await rehearseUpgrade(context, { name, code, codeHash, migrate, blocks })
+        const args = `{"name":${JSON.stringify(name)},"code":${JSON.stringify(code)},"migrate":${migrate}}`
+        return await sendCall(context, { contract: 'system', method: 'upgrade', args }, options)
       },
     },
   )

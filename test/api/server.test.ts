@@ -120,6 +120,7 @@ describe('/openapi.json', () => {
       'get /v1/transactions/{id}',
       'get /v1/transactions/{id}/replay',
       'get /v1/validators',
+      'post /v1/contracts/{name}/rehearsals',
       'post /v1/contracts/{name}/views/{method}',
       'post /v1/simulate',
       'post /v1/transactions',
