@@ -59,6 +59,7 @@ const ALLOWED: Record<string, string[]> = {
     'home',
     'contract',
     'diagnosis',
+    'testing',
     'node.ts',
     'execution',
     'version.ts',

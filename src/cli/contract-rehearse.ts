@@ -63,7 +63,10 @@ export async function rehearseUpgrade(
     const { status, code: reason, message } = rehearsal.upgrade
     if (status !== 'ok') {
       const mend = 'correct the code or --migrate'
-      throw new CliError(reason, `the upgrade of ${name} would have failed before block ${height}: ${message} ${mend}`)
+      throw new CliError(
+        reason,
+        `the upgrade of ${name} would have failed before block ${height}: ${message.replace(/\.$/, '')}: ${mend}`,
+      )
     }
     calls.push(...rehearsal.calls.map((call) => ({ height, ...call })))
   }

@@ -1,7 +1,10 @@
 // `quorate contract`: from source to deployed code.
 import { writeFile } from 'node:fs/promises'
+import type { Command } from 'commander'
 import { resolveArguments } from './arguments.ts'
 import { define, group, type Run } from './command.ts'
+import { checkCommand } from './contract-check.ts'
+import { buildChecked } from './contract-gate.ts'
 import { checkContractName } from './contract-name.ts'
 import { newCommand } from './contract-new.ts'
 import { REHEARSED_BLOCKS_MAX, rehearseUpgrade } from './contract-rehearse.ts'
@@ -26,12 +29,24 @@ interface ContractWithHistory extends ContractDocument {
   history: { version: number; codeHash: string; height: number; sender: string }[]
 }
 
+interface CheckOption {
+  check: boolean
+}
+
+const addCheckOption = (command: Command) =>
+  command.option('--no-check', 'only warn of what the check of the source finds')
+
+const CHECK_HELP = `PATH is a folder with index.ts, or one file. The same source gives the same bytes and hash on every machine.
+It is checked first: whether it loads as a contract within its gas, uses nothing that a contract does not have, and gives the
+same for the calls in the folder's samples.json under other locales, time zones and compilers.`
+
 const SIGNING = ['node', 'keystore', 'from', 'passphrase'] as const
 
 export function contractCommands(run: Run) {
   return group('contract', 'write, build, deploy and look at contracts', [
     newCommand(run),
     buildCommand(run),
+    checkCommand(run),
     deployCommand(run),
     upgradeCommand(run),
     listCommand(run),
@@ -40,29 +55,31 @@ export function contractCommands(run: Run) {
 }
 
 function buildCommand(run: Run) {
-  return define<{ out?: string }>(run, 'build <path>', 'bundle a contract into the one script that is deployed', {
-    set: (command) =>
-      command
-        .option('--out <file>', 'write the script to a file')
-        .addHelpText(
-          'after',
-          '\nPATH is a folder with index.ts, or one file. The same source gives the same bytes and hash on every machine.',
-        ),
-    async handle(context, [path], { out }) {
-      const { code, codeHash, bytes } = await bundle(path!)
-      if (out !== undefined) await writeFile(out, code)
-      const summary = fields([
-        ['code hash', codeHash],
-        ['bytes', bytes],
-        ['written to', out],
-      ])
-      context.print({ codeHash, bytes, ...(out === undefined ? { code } : { out }) }, summary)
+  return define<CheckOption & { out?: string }>(
+    run,
+    'build <path>',
+    'bundle a contract into the one script that is deployed',
+    {
+      set: (command) =>
+        addCheckOption(command)
+          .option('--out <file>', 'write the script to a file')
+          .addHelpText('after', `\n${CHECK_HELP}`),
+      async handle(context, [path], { out, check }) {
+        const { code, codeHash, bytes } = (await buildChecked(context, path!, { check })).bundle
+        if (out !== undefined) await writeFile(out, code)
+        const summary = fields([
+          ['code hash', codeHash],
+          ['bytes', bytes],
+          ['written to', out],
+        ])
+        context.print({ codeHash, bytes, ...(out === undefined ? { code } : { out }) }, summary)
+      },
     },
-  })
+  )
 }
 
 function deployCommand(run: Run) {
-  return define<SendingOptions & { name: string; init?: string }>(
+  return define<SendingOptions & CheckOption & { name: string; init?: string }>(
     run,
     'deploy <path>',
     'bundle and deploy a contract; the sender becomes its owner',
@@ -70,14 +87,14 @@ function deployCommand(run: Run) {
       needs: [...SIGNING],
       set: (command) =>
         addSendingOptions(
-          command
+          addCheckOption(command)
             .requiredOption('--name <name>', 'what the contract is called')
             .option('--init <json>', "argument of its init; '@NAME' as in tx send"),
         ),
       async handle(context, [path], options) {
         checkContractName(options.name)
         const init = await resolveArguments(context, options.init)
-        const { code } = await bundle(path!)
+        const { code } = (await buildChecked(context, path!, options)).bundle
         // The init stands in the arguments as it was typed.
         const args = `{"name":${JSON.stringify(options.name)},"code":${JSON.stringify(code)},"init":${init}}`
         return await sendCall(context, { contract: 'system', method: 'deploy', args }, options)
@@ -87,7 +104,7 @@ function deployCommand(run: Run) {
 }
 
 function upgradeCommand(run: Run) {
-  return define<SendingOptions & { name: string; migrate?: string; rehearse?: number }>(
+  return define<SendingOptions & CheckOption & { name: string; migrate?: string; rehearse?: number }>(
     run,
     'upgrade <path>',
     "replace a contract's code; its state stays, and the new code's migration runs over it",
@@ -95,7 +112,7 @@ function upgradeCommand(run: Run) {
       needs: [...SIGNING],
       set: (command) =>
         addSendingOptions(
-          command
+          addCheckOption(command)
             .requiredOption('--name <name>', 'the deployed contract; its owner signs')
             .option('--migrate <json>', "argument of the new code's migration; '@NAME' as in tx send")
             .option(
@@ -108,7 +125,7 @@ function upgradeCommand(run: Run) {
         checkContractName(options.name)
         const { name, rehearse: blocks } = options
         const migrate = await resolveArguments(context, options.migrate)
-        const { code, codeHash } = await bundle(path!)
+        const { code, codeHash } = (await buildChecked(context, path!, options)).bundle
         if (blocks !== undefined) return await rehearseUpgrade(context, { name, code, codeHash, migrate, blocks })
         const args = `{"name":${JSON.stringify(name)},"code":${JSON.stringify(code)},"migrate":${migrate}}`
         return await sendCall(context, { contract: 'system', method: 'upgrade', args }, options)
@@ -172,9 +189,4 @@ function showCommand(run: Run) {
       context.print(contract, `${summary}\n\n${table(['version', 'since', 'code hash', 'put there by'], history)}`)
     },
   })
-}
-
-async function bundle(path: string) {
-  const { bundleContract } = await import('../contract/bundle.ts')
-  return await bundleContract(path)
 }

@@ -62,7 +62,11 @@ export async function bundleContract(path: string): Promise<Bundle> {
   return (await bundleWithMap(path)).bundle
 }
 
-export async function bundleWithMap(from: string | SourceText): Promise<MappedBundle> {
+/** `define` replaces globals by other names, for a look at the source; what is deployed is made without. */
+export async function bundleWithMap(
+  from: string | SourceText,
+  define: Record<string, string> = {},
+): Promise<MappedBundle> {
   const input = typeof from === 'string' ? fileInput(await entryOf(from)) : textInput(from)
   // Loaded here, because only authors bundle: a node that runs contracts never needs the bundler.
   const { build } = await import('esbuild')
@@ -89,6 +93,7 @@ export async function bundleWithMap(from: string | SourceText): Promise<MappedBu
       sourcesContent: false,
       // An author's own tsconfig must not change what the bundle does.
       tsconfigRaw: '{}',
+      define,
       logLevel: 'silent',
       plugins: [resolveAuthoringPackage],
     })

@@ -24,6 +24,8 @@ const FRAME = /^\s*at (?:(.*) \()?contract\.js:(\d+):(\d+)\)?$/
 export interface Positions {
   /** The frames of a stack that an error in this bundle has, those of `quorate/contract` left out. */
   stackFrames(stack: string): StackFrame[]
+  /** Where a character of the bundle comes from, counted from 0; undefined where the bundler made it, or `quorate/contract`. */
+  at(index: number): Position | undefined
 }
 
 export function createPositions({ bundle, map, folder }: MappedBundle): Positions {
@@ -33,13 +35,23 @@ export function createPositions({ bundle, map, folder }: MappedBundle): Position
   function positionOf(line: number, column: number): Position | undefined {
     // The engine counts a line's bytes from 1 and points at, or one before, the token that was running; a source map counts UTF-16 units from 0.
     const before = Buffer.from(lines[line - 1] ?? '').subarray(0, column)
-    const entry = sourceMap.findEntry(line - 1, before.toString().length)
+    return originOf(line - 1, before.toString().length)
+  }
+
+  /** Both from 0. */
+  function originOf(line: number, column: number): Position | undefined {
+    const entry = sourceMap.findEntry(line, column)
     if (!('originalSource' in entry)) return undefined
     const { originalSource, originalLine, originalColumn } = entry
     return { file: resolve(folder, originalSource), line: originalLine + 1, column: originalColumn + 1 }
   }
 
   return {
+    at(index) {
+      const before = bundle.code.slice(0, index).split('\n')
+      const position = originOf(before.length - 1, before.at(-1)!.length)
+      return position?.file === authoringPackage ? undefined : position
+    },
     stackFrames: (stack) =>
       stack
         .split('\n')

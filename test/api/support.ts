@@ -406,6 +406,12 @@ export function createTestNode() {
     return decodeTransaction(wiresAt(height)[index]!).contract === contract
   }
   const wiresAt = (height: number) => wiresOfBlock(blocks[height]!)
+  /** The contract as if this code had been deployed; its hash may be another's. */
+  function setCode(name: string, code: string, hash = toHex(createHash('sha256').update(code).digest())): void {
+    const state = states.at(-1)!
+    state.set(`system\0contract/${name}`, contractRecord(name, []).replace(codeHash, hash))
+    state.set(`system\0code/${hash}`, JSON.stringify(code))
+  }
   /** As so many upgrades leave it. */
   function addUpgrades(name: string, count: number): void {
     const state = states.at(-1)!
@@ -414,7 +420,7 @@ export function createTestNode() {
       state.set(`system\0version/${name}/${String(version).padStart(16, '0')}`, versionRecord(version))
     }
   }
-  return { node, knobs, addUpgrades, addBlock, certify, pending, blocks, listeners }
+  return { node, knobs, addUpgrades, setCode, addBlock, certify, pending, blocks, listeners }
 }
 
 const wiresOfBlock = (block: StoredBlock) => decode(batchCodec, block.batch).txs

@@ -62,6 +62,34 @@ describe('bundleContract', () => {
     expect(first.code).not.toContain('double.ts')
   })
 
+  it('gives the same bytes for the same project in another folder, packages of every kind included', async () => {
+    const makeProject = async (name: string) => {
+      const project = join(folder, name)
+      await mkdir(join(project, 'contracts/shop'), { recursive: true })
+      for (const [file, text] of [
+        ['node_modules/left/index.js', 'module.exports = (x) => x + 1'],
+        ['node_modules/right/package.json', '{"type":"module","main":"main.js"}'],
+        ['node_modules/right/main.js', 'export const right = (x) => x + 2'],
+        [
+          'contracts/shop/index.ts',
+          `import { contract } from 'quorate/contract'
+           import left from 'left'
+           import { right } from 'right'
+           export default contract({ calls: { a() { return left(1) + right(2) } } })`,
+        ],
+      ] as const) {
+        await mkdir(join(project, file, '..'), { recursive: true })
+        await writeFile(join(project, file), text)
+      }
+      return bundleContract(join(project, 'contracts/shop'))
+    }
+    const [here, there] = [await makeProject('here'), await makeProject('a longer/way there')]
+    expect(there).toEqual(here)
+    const network = createMemoryNetwork(createSandbox())
+    network.deploy('n', here.code)
+    expect(network.call('alice', 'n', 'a')).toMatchObject({ result: '6' })
+  })
+
   it('names file, line and reason', async () => {
     const broken = await write('broken.ts', 'const a = 1\nexport default {\n  a: ,\n}\n')
     const missing = await write('missing.ts', `\nimport { x } from './nowhere.ts'\nexport default x\n`)

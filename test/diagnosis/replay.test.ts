@@ -9,7 +9,7 @@ import { alice, transaction } from '../execution/support.ts'
 
 const codeHash = 'cd'.repeat(32)
 const record = { name: 'notes', codeHash, version: 1, owner: '', deployedHeight: 0, updatedHeight: 0 }
-const contract = writeContract({ ...record, init: false, calls: ['go'], views: [] })
+const contract = writeContract({ ...record, frozen: false, migrate: false, init: false, calls: ['go'], views: [] })
 
 /** A sandbox whose contract is a function of its host. */
 const scripted = (script: (host: ContractHost) => void): Sandbox => ({
@@ -17,7 +17,7 @@ const scripted = (script: (host: ContractHost) => void): Sandbox => ({
     script(host)
     return { status: 'ok', result: null, gasUsed: 5 }
   },
-  inspect: () => ({ ok: true, init: false, calls: [], views: [] }),
+  inspect: () => ({ ok: true, init: false, migrate: false, calls: [], views: [] }),
 })
 
 const run = (script: (host: ContractHost) => void, more: Partial<ReplayInput> = {}) =>
