@@ -11,11 +11,16 @@ const REFERENCE = /^@[a-z0-9][a-z0-9-]{0,63}$/
 
 const { code, samples } = JSON.parse(await text(process.stdin)) as { code: string; samples: Sample[] }
 
+const resolveText = (text: string): string => (REFERENCE.test(text) ? accountOf(text.slice(1)).address : text)
+
+/** As the command line does with its arguments, names of members included. */
 function resolveReferences(value: unknown): unknown {
-  if (typeof value === 'string') return REFERENCE.test(value) ? accountOf(value.slice(1)).address : value
+  if (typeof value === 'string') return resolveText(value)
   if (Array.isArray(value)) return value.map(resolveReferences)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, resolveReferences(member)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [resolveText(name), resolveReferences(member)]),
+  )
 }
 
 /** A deploy or an upgrade that fails is an outcome like any. */

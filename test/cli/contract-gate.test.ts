@@ -1,10 +1,12 @@
 // What `contract build`, `deploy` and `upgrade` refuse on the author's machine, and `contract check`.
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { bundleContract } from '../../src/contract/bundle.ts'
+import { parseSamples, runSamples, type Sample } from '../../src/testing/samples.ts'
 import { serve } from '../api/support.ts'
+import { root } from './linked.ts'
 import { createCli, withFolder } from './support.ts'
 
 const cli = createCli()
@@ -74,6 +76,16 @@ describe('contract build', () => {
     expect((await build(promising, samples)).err).toMatch(/samples\.json: sample 1 \(call a\) fails with PROMISE/)
   }, 120_000)
 })
+
+test('the shipped token passes with its samples, all but one of which it takes', async () => {
+  const folder = join(root, 'contracts/token')
+  expect(await cli('contract', 'build', folder, '--json')).toMatchObject({ exitCode: 0, err: '' })
+  const samples = parseSamples(await readFile(join(folder, 'samples.json'), 'utf8')) as Sample[]
+  const [run] = await runSamples((await bundleContract(folder)).code, samples)
+  const refused = run!.outcomes.flatMap(({ error }, index) => (error === null ? [] : [[index, error.message]]))
+  expect(refused).toEqual([[3, expect.stringMatching(/balance/)]])
+  expect(run!.outcomes.slice(-3).map(({ result }) => result)).toEqual(['3', '1', '200'])
+}, 120_000)
 
 test('deploy and upgrade refuse before anything is signed', () =>
   withFolder(async (folder) => {
