@@ -7,7 +7,7 @@ import { type Served, serve, signTransaction } from '../api/support.ts'
 import { root } from './linked.ts'
 import { createCli } from './support.ts'
 
-const source = join(root, 'contracts/token')
+const source = join(root, 'templates/contract')
 const cli = createCli()
 let served: Served
 let asked: RehearsalQuestion[]
@@ -75,7 +75,9 @@ test('says why the upgrade would have failed, and what the node cannot do', asyn
   served.test.node.rehearse = async () => ({ ok: false, code: 'THROWN', message: 'old balances!', gasUsed: 1 })
   expect(await rehearse('--rehearse', '1')).toMatchObject({
     exitCode: 1,
-    err: expect.stringMatching(/would have failed before block 4: old balances! .*\(THROWN\)\n$/),
+    err: expect.stringMatching(
+      /would have failed before block 4: old balances!: correct the code or --migrate \(THROWN\)\n$/,
+    ),
   })
   served.test.knobs.oldestState = 4
   expect((await rehearse('--rehearse', '1')).err).toMatch(/\(PRUNED\)\n$/)
