@@ -220,7 +220,7 @@ describe('a token', () => {
       { name: 'odd' },
     )
     const from = (token: string) => chain.call('escrow', 'create', terms({ token }))
-    expect(from('odd')).toMatchObject(refused('token odd is no token .the balance that odd tells must be a decimal'))
+    expect(from('odd')).toMatchObject(refused('token odd is no token .the balance that odd tells is 7: give a decimal'))
     expect(from('absent')).toMatchObject(refused('token absent is no token .UNKNOWN_CONTRACT.'))
     expect(from('escrow')).toMatchObject(refused('token escrow is no token .REENTRY.'))
   })
@@ -228,22 +228,22 @@ describe('a token', () => {
 
 describe('arguments', () => {
   const bad: [changed: object, message: string][] = [
-    [{ seller: 'bob' }, 'seller must be an address or contract:NAME; it is "bob"'],
-    [{ seller: undefined }, 'seller must be an address or contract:NAME; it is missing'],
+    [{ seller: 'bob' }, 'seller is "bob": give an address (qr1…) or contract:NAME'],
+    [{ seller: undefined }, 'seller is missing: give an address (qr1…) or contract:NAME'],
     [{ seller: addressOf('buyer') }, 'seller is the sender'],
     [{ seller: 'contract:escrow' }, 'contract:escrow is this contract'],
     [{ arbiter: 'contract:escrow' }, 'contract:escrow is this contract'],
     [{ arbiter: addressOf('seller') }, 'arbiter is one of the parties'],
     [{ arbiter: addressOf('buyer') }, 'arbiter is one of the parties'],
-    [{ arbiter: 7 }, 'arbiter must be an address'],
-    [{ arbitre: addressOf('arbiter') }, '"arbitre" is no argument here'],
-    [{ amount: 100 }, 'amount must be a decimal string'],
+    [{ arbiter: 7 }, 'arbiter is 7: give an address'],
+    [{ arbitre: addressOf('arbiter') }, 'arguments: "arbitre" is not known: give seller, arbiter,'],
+    [{ amount: 100 }, 'amount is 100: give a decimal string'],
     [{ amount: '0' }, 'amount is 0'],
-    [{ token: 'Token' }, 'token must be the name of a contract'],
-    [{ deadline: 1_767_225_600 }, 'deadline must be a whole number from'],
-    [{ deadline: 1e15 }, 'deadline must be a whole number from'],
-    [{ deadline: '2030' }, 'deadline must be a whole number from'],
-    [{ arbitrationMs: 0 }, 'arbitrationMs must be a whole number from 1'],
+    [{ token: 'Token' }, 'token is "Token": give the name of a contract'],
+    [{ deadline: 1_767_225_600 }, 'deadline is 1767225600: give a whole number from'],
+    [{ deadline: 1e15 }, 'deadline is 1000000000000000: give a whole number from'],
+    [{ deadline: '2030' }, 'deadline is "2030": give a whole number from'],
+    [{ arbitrationMs: 0 }, 'arbitrationMs is 0: give a whole number from 1'],
   ]
   it.each(bad)('create refuses %j', (changed, message) => {
     const outcome = chain.call('escrow', 'create', terms(changed))
@@ -254,7 +254,7 @@ describe('arguments', () => {
   it.each(['fund', 'cancel', 'release', 'refund', 'dispute', 'resolve'])('%s refuses what is no escrow', (method) => {
     const messageOf = (args: unknown) => chain.call('escrow', method, args).error!.message
     expect(messageOf({ escrow: 9 })).toContain('there is no escrow 9')
-    expect(messageOf({ escrow: '1' })).toContain('escrow must be a whole number')
+    expect(messageOf({ escrow: '1' })).toContain('escrow is "1": give a whole number')
     expect(messageOf([])).toContain('arguments must be a JSON object')
   })
 })

@@ -1,6 +1,6 @@
 // One escrow: who is in it, what it is about, how far it is. It is open until its tokens went somewhere, or it was called off without any.
 import { assert, type CallContext } from 'quorate/contract'
-import type { Context } from '../shared/fields.ts'
+import type { Context } from '../shared/arguments.ts'
 import { identifierText, nextIdentifier } from '../shared/identifier.ts'
 
 export interface Escrow {

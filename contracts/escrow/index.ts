@@ -6,7 +6,7 @@
 import { assert, type CallContext, contract } from 'quorate/contract'
 import { accountOf, ownAccount } from '../shared/account.ts'
 import { amountOf } from '../shared/amount.ts'
-import { type Context, type Fields, fieldsOf, futureOf, isAbsent, wholeNumberOf } from '../shared/fields.ts'
+import { type Context, fieldsOf, futureOf, wholeNumberOf } from '../shared/arguments.ts'
 import { identifierOf } from '../shared/identifier.ts'
 import { numberedPageOf } from '../shared/page.ts'
 import { collect, payOut, tokenOf } from '../shared/payment.ts'
@@ -28,10 +28,13 @@ const ARBITRATION_DEFAULT_MS = 30 * DAY_MS
 const ARBITRATION_MAX_MS = 366 * DAY_MS
 
 /** The parties: each another, and none this contract, which could never ask for what it were sent. */
-function partiesOf(ctx: CallContext, fields: Fields): Pick<Escrow, 'buyer' | 'seller' | 'arbiter'> {
+function partiesOf(
+  ctx: CallContext,
+  given: { readonly seller?: unknown; readonly arbiter?: unknown },
+): Pick<Escrow, 'buyer' | 'seller' | 'arbiter'> {
   const buyer = ctx.sender
-  const seller = accountOf(ctx, fields, 'seller')
-  const arbiter = isAbsent(fields, 'arbiter') || fields.arbiter === null ? null : accountOf(ctx, fields, 'arbiter')
+  const seller = accountOf(ctx, given.seller, 'seller')
+  const arbiter = (given.arbiter ?? null) === null ? null : accountOf(ctx, given.arbiter, 'arbiter')
   assert(seller !== buyer, 'seller is the sender, who is the buyer: name another account')
   assert(arbiter !== buyer && arbiter !== seller, 'arbiter is one of the parties: name another account, or none')
   for (const party of [seller, arbiter]) {
@@ -41,7 +44,7 @@ function partiesOf(ctx: CallContext, fields: Fields): Pick<Escrow, 'buyer' | 'se
 }
 
 function found(ctx: Context, args: unknown): { escrow: number; content: Escrow } {
-  const escrow = identifierOf(fieldsOf(args, ['escrow']), 'escrow')
+  const escrow = identifierOf(fieldsOf(args, ['escrow']).escrow, 'escrow')
   return { escrow, content: readEscrow(ctx, escrow) }
 }
 
@@ -73,16 +76,15 @@ export default contract({
     ) {
       const fields = fieldsOf(args, ['seller', 'arbiter', 'amount', 'token', 'deadline', 'arbitrationMs'])
       const parties = partiesOf(ctx, fields)
+      const { arbitrationMs = ARBITRATION_DEFAULT_MS } = fields
       const amount = amountOf(fields.amount, 'amount')
       assert(amount > 0n, 'amount is 0: an escrow holds at least 1')
       const content: Escrow = {
         ...parties,
-        token: tokenOf(ctx, fields, 'token'),
+        token: tokenOf(ctx, fields.token, 'token'),
         amount: amount.toString(),
-        deadline: futureOf(ctx, fields, { name: 'deadline', aheadMaxMs: AHEAD_MAX_MS }),
-        arbitrationMs: isAbsent(fields, 'arbitrationMs')
-          ? ARBITRATION_DEFAULT_MS
-          : wholeNumberOf(fields, 'arbitrationMs', { min: 1, max: ARBITRATION_MAX_MS }),
+        deadline: futureOf(ctx, fields.deadline, 'deadline', { aheadMaxMs: AHEAD_MAX_MS }),
+        arbitrationMs: wholeNumberOf(arbitrationMs, 'arbitrationMs', { min: 1, max: ARBITRATION_MAX_MS }),
         status: 'created',
         toSeller: null,
       }
@@ -167,8 +169,12 @@ export default contract({
     /** Those in which the account is buyer, seller or arbiter. */
     escrows(ctx, args: { account: string; after?: number; limit?: number }) {
       const fields = fieldsOf(args, ['account', 'after', 'limit'])
-      const { entries, next } = numberedPageOf(ctx, fields, escrowsOf(accountOf(ctx, fields, 'account')))
-      return { escrows: entries.map(([escrow]) => ({ escrow, ...readEscrow(ctx, escrow) })), next }
+      const base = escrowsOf(accountOf(ctx, fields.account, 'account'))
+      const { items, next } = numberedPageOf(ctx.state, base, fields, (escrow) => ({
+        escrow,
+        ...readEscrow(ctx, escrow),
+      }))
+      return { escrows: items, next }
     },
   },
 })

@@ -5,16 +5,16 @@
  * State: `revision`, `value/KEY`, `namespace/NAME`.
  */
 import { type CallContext, contract, type ReadableState } from 'quorate/contract'
-import { mayWrite, writersOf } from '../shared/access.ts'
-import { fieldsOf, refuse, shown, sizeOf } from '../shared/arguments.ts'
+import { mayWrite, writersOf } from '../shared/account.ts'
+import { fieldsOf, matchOf, refuse, sizeOf } from '../shared/arguments.ts'
 import { ownedThings } from '../shared/owned.ts'
-import { pageOf, pageRequest } from '../shared/paging.ts'
+import { pageOf, pageRequest } from '../shared/page.ts'
 import { assertVersion, countRevision, revisionOf, type Versioned } from '../shared/versions.ts'
 import { type Condition, type Operation, transactionOf } from './transaction.ts'
 import { keyOf, keyPartOf, sameJson, storedValueOf } from './values.ts'
 
 /** Also what tells it from an address (61 characters) and from contract:NAME. */
-const NAMESPACE_PATTERN = /^[a-z][a-z0-9-]{0,39}$/
+const NAMESPACE = { pattern: /^[a-z][a-z0-9-]{0,39}$/, form: '1 to 40 of a-z, 0-9 and - that start with a letter' }
 /** What one transaction reads goes into its receipt, what it writes into its events. */
 const TRANSACTION_BYTES_MAX = 32 * 1024
 
@@ -31,8 +31,7 @@ function read(state: ReadableState, key: string): Entry | null {
 }
 
 function namespaceNameOf(value: unknown): string {
-  if (typeof value === 'string' && NAMESPACE_PATTERN.test(value)) return value
-  refuse(`namespace is ${shown(value)}: give 1 to 40 of a-z, 0-9 and - that start with a letter`)
+  return matchOf(value, 'namespace', NAMESPACE)
 }
 
 const namespaces = ownedThings({ kind: 'namespace', event: 'NamespaceChanged', nameOf: namespaceNameOf })

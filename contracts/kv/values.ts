@@ -1,22 +1,20 @@
 /** Keys and values of the key-value store, checked and compared. */
-import { jsonOf, refuse, shown } from '../shared/arguments.ts'
+import { jsonOf, matchOf, refuseValue } from '../shared/arguments.ts'
 
 /** A value goes into an event, which has 16 KiB with all around it. */
 const VALUE_BYTES_MAX = 8 * 1024
 
 /** Printable ASCII without space: the order of keys is that of their characters, and a key fits in a state key of 256 bytes. */
-const KEY_PATTERN = /^[!-~]{1,200}$/
+const KEY = { pattern: /^[!-~]{1,200}$/, form: '1 to 200 printable ASCII characters without space' }
 
 export function keyOf(value: unknown, label: string): string {
   const key = keyPartOf(value, label)
-  if (/^[^/]+\/./.test(key)) return key
-  refuse(`${label} is ${shown(key)}: give ADDRESS/REST or NAMESPACE/REST`)
+  return /^[^/]+\/./.test(key) ? key : refuseValue(key, label, 'ADDRESS/REST or NAMESPACE/REST')
 }
 
 /** A prefix of a key, or where a page ended. */
 export function keyPartOf(value: unknown, label: string): string {
-  if (typeof value === 'string' && KEY_PATTERN.test(value)) return value
-  refuse(`${label} is ${shown(value)}: give 1 to 200 printable ASCII characters without space`)
+  return matchOf(value, label, KEY)
 }
 
 export function storedValueOf(value: unknown, label: string): unknown {

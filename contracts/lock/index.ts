@@ -5,7 +5,7 @@
  * State: `access`, `fence`, `lock/NAME`.
  */
 import { type CallContext, contract, type ViewContext } from 'quorate/contract'
-import { type Access, accountOf, assertOwner, assertWriter, writersOf } from '../shared/access.ts'
+import { type Access, accountOf, assertOwner, assertWriter, writersOf } from '../shared/account.ts'
 import { choiceOf, fieldsOf, flagOf, nameOf, refuse, wholeNumberOf } from '../shared/arguments.ts'
 import { type Claim, dropExpired, hasRoom, type Lease, type Lock, MODES, nextClaim, QUEUE_MAX } from './lease.ts'
 

@@ -6,7 +6,7 @@
  */
 import { assert, type CallContext, contract } from 'quorate/contract'
 import { contractNameOf } from '../shared/account.ts'
-import { type Context, fieldsOf, futureOf, matchOf, refuse } from '../shared/fields.ts'
+import { type Context, fieldsOf, futureOf, matchOf, refuse, refuseValue } from '../shared/arguments.ts'
 import { identifierOf } from '../shared/identifier.ts'
 import { numberedPageOf } from '../shared/page.ts'
 import { type Policy, policyFrom, readPolicy } from './policy.ts'
@@ -22,7 +22,10 @@ import {
   writeProposal,
 } from './proposals.ts'
 
-const METHOD_PATTERN = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
+const METHOD = {
+  pattern: /^[A-Za-z][A-Za-z0-9_]{0,63}$/,
+  form: 'the name of a call, 1 to 64 letters, digits and _ that start with a letter',
+}
 /** As JSON. With the rest of a proposal it fits into a view's result, whatever its characters are. */
 const ARGS_LENGTH_MAX = 20_000
 /** A result that is longer is kept as its hash. */
@@ -39,7 +42,7 @@ function ownersPolicy(ctx: CallContext): Policy {
 }
 
 function found(ctx: Context, args: unknown): { proposal: number; content: Proposal } {
-  const proposal = identifierOf(fieldsOf(args, ['proposal']), 'proposal')
+  const proposal = identifierOf(fieldsOf(args, ['proposal']).proposal, 'proposal')
   return { proposal, content: readProposal(ctx, proposal) }
 }
 
@@ -55,8 +58,8 @@ function expectInTime(ctx: Context, proposal: number, { expires }: Proposal): vo
 function argsOf(value: unknown): unknown {
   const args = value === undefined ? {} : value
   const { length } = JSON.stringify(args)
-  if (length > ARGS_LENGTH_MAX) refuse('args', `JSON of at most ${ARGS_LENGTH_MAX} characters`, `${length} characters`)
-  return args
+  if (length <= ARGS_LENGTH_MAX) return args
+  refuse(`args takes ${length} characters as JSON: give at most ${ARGS_LENGTH_MAX}`)
 }
 
 /** Through its own proposals only, because no call of this contract is named so. */
@@ -87,18 +90,18 @@ export default contract({
     propose(ctx, args: { contract: string; method: string; args?: unknown; expires: number }) {
       const { version } = ownersPolicy(ctx)
       const fields = fieldsOf(args, ['contract', 'method', 'args', 'expires'])
-      const form = 'the name of a call, 1 to 64 letters, digits and "_", a letter first'
       const target = {
-        contract: contractNameOf(fields, 'contract'),
-        method: matchOf(fields, 'method', { pattern: METHOD_PATTERN, form }),
+        contract: contractNameOf(fields.contract, 'contract'),
+        method: matchOf(fields.method, 'method', METHOD),
       }
       const callArgs = argsOf(fields.args)
       if (target.contract === ctx.contract) {
-        if (target.method !== SET_POLICY)
-          refuse('method', `${SET_POLICY}, the only one that changes this contract`, target.method)
+        if (target.method !== SET_POLICY) {
+          refuseValue(target.method, 'method', `${SET_POLICY}, the only one that changes this contract`)
+        }
         policyFrom(ctx, callArgs, version)
       }
-      const expires = futureOf(ctx, fields, { name: 'expires', aheadMaxMs: EXPIRES_AHEAD_MAX_MS })
+      const expires = futureOf(ctx, fields.expires, 'expires', { aheadMaxMs: EXPIRES_AHEAD_MAX_MS })
       const content = { proposer: ctx.sender, ...target, expires }
       const proposal = addProposal(
         ctx,
@@ -178,12 +181,12 @@ export default contract({
     /** Without arguments, approvals by name, and results, which might not fit. */
     proposals(ctx, args: { after?: number; limit?: number }) {
       const policy = readPolicy(ctx)
-      const { entries, next } = numberedPageOf<Proposal>(ctx, fieldsOf(args, ['after', 'limit']), PROPOSALS)
-      const proposals = entries.map(([proposal, content]) => {
+      const fields = fieldsOf(args, ['after', 'limit'])
+      const { items, next } = numberedPageOf(ctx.state, PROPOSALS, fields, (proposal, content: Proposal) => {
         const { proposer, contract, method, expires, status } = content
         return { proposal, proposer, contract, method, expires, status, count: countedOf(content, policy).length }
       })
-      return { proposals, next }
+      return { proposals: items, next }
     },
   },
 })

@@ -167,7 +167,7 @@ describe('a proposal', () => {
     expect(read().args).toEqual(args)
     const longer = { text: `${args.text}€` }
     const { error } = call('propose', 'alice', hit({ args: longer }))
-    expect(error!.message).toBe('args must be JSON of at most 20000 characters; it is "20001 characters"')
+    expect(error!.message).toBe('args takes 20001 characters as JSON: give at most 20000')
   })
 
   it('is one of at most ten that an account has open', () => {
@@ -234,16 +234,16 @@ describe('the policy', () => {
 
   const bad: [args: unknown, message: string][] = [
     [null, 'arguments must be a JSON object'],
-    [{ owners: 'alice', threshold: 1 }, 'owners must be a list of 1 to 20 accounts'],
-    [{ owners: [], threshold: 1 }, 'owners must be a list of 1 to 20 accounts'],
-    [{ owners: Array.from({ length: 21 }, (_, at) => addressOf(`${at}`)), threshold: 1 }, 'owners must be a list'],
-    [{ owners: [owners[0], 'bob'], threshold: 1 }, 'owners[1] must be an address or contract:NAME; it is "bob"'],
+    [{ owners: 'alice', threshold: 1 }, 'owners is "alice": give a list of 1 to 20 entries'],
+    [{ owners: [], threshold: 1 }, 'owners has 0 entries: give 1 to 20'],
+    [{ owners: Array.from({ length: 21 }, (_, at) => addressOf(`${at}`)), threshold: 1 }, 'owners has 21 entries'],
+    [{ owners: [owners[0], 'bob'], threshold: 1 }, 'owners[1] is "bob": give an address (qr1…) or contract:NAME'],
     [{ owners: [owners[0], owners[1], owners[0]], threshold: 1 }, `owners has ${owners[0]} twice`],
     [{ owners: ['contract:multisig'], threshold: 1 }, 'this contract, which cannot approve'],
-    [{ owners, threshold: 0 }, 'threshold must be a whole number from 1 to 3'],
-    [{ owners, threshold: 4 }, 'threshold must be a whole number from 1 to 3'],
-    [{ owners, threshold: '2' }, 'threshold must be a whole number'],
-    [{ owners, threshold: 2, version: 9 }, '"version" is no argument here'],
+    [{ owners, threshold: 0 }, 'threshold is 0: give a whole number from 1 to 3'],
+    [{ owners, threshold: 4 }, 'threshold is 4: give a whole number from 1 to 3'],
+    [{ owners, threshold: '2' }, 'threshold is "2": give a whole number'],
+    [{ owners, threshold: 2, version: 9 }, 'arguments: "version" is not known: give owners, threshold only'],
   ]
   it.each(bad)('refuses %j', async (args, message) => {
     const { error } = call('propose', 'alice', hit({ contract: 'multisig', method: 'setPolicy', args }))
@@ -256,15 +256,15 @@ describe('the policy', () => {
 
 describe('arguments', () => {
   const bad: [changed: object, message: string][] = [
-    [{ contract: 'Target' }, 'contract must be the name of a contract'],
-    [{ contract: 7 }, 'contract must be the name of a contract'],
-    [{ contract: 'multisig' }, 'method must be setPolicy'],
-    [{ method: '' }, 'method must be the name of a call'],
-    [{ method: 'a b' }, 'method must be the name of a call'],
-    [{ expires: 1_767_225_600 }, 'expires must be a whole number from'],
-    [{ expires: '2030' }, 'expires must be a whole number from'],
-    [{ expires: undefined }, 'expires must be a whole number from'],
-    [{ arguments: {} }, '"arguments" is no argument here'],
+    [{ contract: 'Target' }, 'contract is "Target": give the name of a contract'],
+    [{ contract: 7 }, 'contract is 7: give the name of a contract'],
+    [{ contract: 'multisig' }, 'method is "hit": give setPolicy'],
+    [{ method: '' }, 'method is "": give the name of a call'],
+    [{ method: 'a b' }, 'method is "a b": give the name of a call'],
+    [{ expires: 1_767_225_600 }, 'expires is 1767225600: give a whole number from'],
+    [{ expires: '2030' }, 'expires is "2030": give a whole number from'],
+    [{ expires: undefined }, 'expires is missing: give a whole number from'],
+    [{ arguments: {} }, 'arguments: "arguments" is not known'],
   ]
   it.each(bad)('propose refuses %j', (changed, message) => {
     const { status, error } = call('propose', 'alice', hit(changed))
@@ -273,7 +273,7 @@ describe('arguments', () => {
 
   it.each(['approve', 'revoke', 'execute', 'cancel'])('%s refuses what is no proposal', (method) => {
     expect(call(method, 'alice', { proposal: 9 })).toMatchObject(refused('there is no proposal 9'))
-    expect(call(method, 'alice', { proposal: '1' })).toMatchObject(refused('proposal must be a whole number'))
+    expect(call(method, 'alice', { proposal: '1' })).toMatchObject(refused('proposal is "1": give a whole number'))
   })
 })
 

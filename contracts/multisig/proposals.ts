@@ -1,6 +1,6 @@
 // Proposed calls. The arguments, which may be long, lie apart from what each approval rewrites.
 import { assert, type CallContext } from 'quorate/contract'
-import type { Context } from '../shared/fields.ts'
+import type { Context } from '../shared/arguments.ts'
 import { identifierText, nextIdentifier } from '../shared/identifier.ts'
 import type { Policy } from './policy.ts'
 

@@ -4,10 +4,10 @@
  * State: `service/SERVICE`, `instance/SERVICE/INSTANCE`, `config/SERVICE/KEY`, `revision`.
  */
 import { type CallContext, contract, type ReadableState } from 'quorate/contract'
-import { type Access, assertOwner, assertWriter, mayWrite, writersOf } from '../shared/access.ts'
+import { type Access, assertOwner, assertWriter, mayWrite, writersOf } from '../shared/account.ts'
 import { fieldsOf, flagOf, jsonOf, nameOf, refuse, textOf, wholeNumberOf } from '../shared/arguments.ts'
 import { ownedThings } from '../shared/owned.ts'
-import { pageOf, pageRequest } from '../shared/paging.ts'
+import { pageOf, pageRequest } from '../shared/page.ts'
 import { assertVersion, countRevision, type Versioned } from '../shared/versions.ts'
 
 /** As the state keeps it. */

@@ -1,14 +1,14 @@
 // Numbers that a contract gives to what it makes, from 1 on. Keys hold them with leading zeros, so that their byte order is theirs.
 import { assert, type CallContext } from 'quorate/contract'
-import { type Fields, wholeNumberOf } from './fields.ts'
+import { wholeNumberOf } from './arguments.ts'
 
 const DIGITS = 10
 const IDENTIFIER_MAX = 10 ** DIGITS - 1
 
 export const identifierText = (identifier: number): string => String(identifier).padStart(DIGITS, '0')
 
-export function identifierOf(fields: Fields, name: string): number {
-  return wholeNumberOf(fields, name, { min: 1, max: IDENTIFIER_MAX })
+export function identifierOf(value: unknown, label: string): number {
+  return wholeNumberOf(value, label, { min: 1, max: IDENTIFIER_MAX })
 }
 
 /** The next number after the one under the key, which is the last one given. */

@@ -1,6 +1,6 @@
 /** Things of one kind, each with an access list of its own: namespaces, services, streams. */
 import type { CallContext, ReadableState } from 'quorate/contract'
-import { type Access, accountOf, assertOwner, writersOf } from './access.ts'
+import { type Access, accountOf, assertOwner, writersOf } from './account.ts'
 import { fieldsOf, refuse } from './arguments.ts'
 
 export interface OwnedKind<Kind extends string> {

@@ -1,43 +1,94 @@
-// Lists in pages, by their keys: the next page starts after the last entry of this one, whatever has come or gone since.
-import { type Context, type Fields, isAbsent, wholeNumberOf } from './fields.ts'
+/**
+ * Lists of any length in pages, by their keys: a view's result has 64 KiB, and its work must end. The next page starts after the last
+ * entry of this one, whatever has come or gone since.
+ */
+import type { ReadableState } from 'quorate/contract'
+import { sizeOf, wholeNumberOf } from './arguments.ts'
 import { identifierOf, identifierText } from './identifier.ts'
 
-/** Entries of a page. A result ends at 64 KiB, and an entry of the shipped contracts at about 1 KiB. */
-export const PAGE_MAX = 50
-const PAGE_DEFAULT = 20
-
-export interface Page<Value> {
-  /** Without the prefix in their keys. */
-  entries: [key: string, value: Value][]
-  /** The last key of this page; null where no other page follows. */
-  next: string | null
+/** `next` is the `after` of the page that follows, null where nothing follows. A page may be short, or empty, and not the last. */
+export interface Page<Item, Key = string> {
+  items: Item[]
+  next: Key | null
 }
 
-export function pageOf<Value>(
-  ctx: Context,
-  fields: Fields,
-  { prefix, after }: { prefix: string; after?: string },
-): Page<Value> {
-  const limit = isAbsent(fields, 'limit') ? PAGE_DEFAULT : wholeNumberOf(fields, 'limit', { min: 1, max: PAGE_MAX })
-  // One more than asked for tells whether another page follows.
-  const found = ctx.state.scan<Value>(prefix, {
-    after: after === undefined ? undefined : prefix + after,
-    limit: limit + 1,
-  })
-  const entries = found.slice(0, limit).map(([key, value]): [string, Value] => [key.slice(prefix.length), value])
-  return { entries, next: found.length > limit ? entries.at(-1)![0] : null }
+export interface PageRequest {
+  /** Keys in the state are `base + key`; the base is not seen outside. */
+  base: string
+  prefix: string
+  after: string | undefined
+  limit: number
 }
 
-/** A page of a list whose keys end in numbers that the contract gave; `after` is such a number. */
-export function numberedPageOf<Value>(
-  ctx: Context,
-  fields: Fields,
-  prefix: string,
-): { entries: [identifier: number, value: Value][]; next: number | null } {
-  const after = isAbsent(fields, 'after') ? undefined : identifierText(identifierOf(fields, 'after'))
-  const { entries, next } = pageOf<Value>(ctx, fields, { prefix, after })
+interface Limits {
+  /** Where none is given. */
+  usual: number
+  max: number
+}
+
+const LIMITS: Limits = { usual: 100, max: 100 }
+/** Of lists that people look through. */
+export const SHORT_LIMITS: Limits = { usual: 20, max: 50 }
+/** Of the 64 KiB of a result, so that whatever stands around the page fits too. */
+const PAGE_BYTES_MAX = 40 * 1024
+/** Entries looked at for one page, where most are left out. */
+const SCANNED_MAX = 1_000
+/** Entries of one scan: 40 of the largest value that a contract here writes (16 KiB) stay under a scan's 1 MiB. */
+const CHUNK = 40
+
+/** From a view's arguments; `partOf` checks a key, or the beginning of one. */
+export function pageRequest(
+  base: string,
+  fields: { readonly prefix?: unknown; readonly after?: unknown; readonly limit?: unknown },
+  partOf: (value: unknown, label: string) => string,
+  { usual, max }: Limits = LIMITS,
+): PageRequest {
+  const { prefix = '', after, limit = usual } = fields
   return {
-    entries: entries.map(([key, value]) => [Number(key), value]),
-    next: next === null ? null : Number(next),
+    base,
+    prefix: prefix === '' ? '' : partOf(prefix, 'prefix'),
+    after: after === undefined ? undefined : partOf(after, 'after'),
+    limit: wholeNumberOf(limit, 'limit', { min: 1, max }),
   }
+}
+
+/** The entries in the order of their keys, each as `itemOf` gives it; undefined leaves one out. */
+export function pageOf<Value, Item>(
+  state: ReadableState,
+  { base, prefix, after, limit }: PageRequest,
+  itemOf: (key: string, value: Value) => Item | undefined,
+): Page<Item> {
+  const items: Item[] = []
+  const chunk = Math.min(limit + 1, CHUNK)
+  let bytes = 0
+  let last = after
+  for (let scanned = 0; scanned < SCANNED_MAX; scanned += chunk) {
+    const from = last === undefined ? undefined : base + last
+    const entries = state.scan<Value>(base + prefix, { after: from, limit: chunk })
+    for (const [stateKey, value] of entries) {
+      const key = stateKey.slice(base.length)
+      const item = itemOf(key, value)
+      if (item !== undefined) {
+        bytes += sizeOf(item)
+        if (items.length === limit || (bytes > PAGE_BYTES_MAX && items.length > 0)) return { items, next: last! }
+        items.push(item)
+      }
+      last = key
+    }
+    if (entries.length < chunk) return { items, next: null }
+  }
+  return { items, next: last! }
+}
+
+/** A page of a list whose keys end in numbers that the contract gave; `after` and `next` are such numbers. */
+export function numberedPageOf<Value, Item>(
+  state: ReadableState,
+  base: string,
+  { after, limit }: { readonly after?: unknown; readonly limit?: unknown },
+  itemOf: (identifier: number, value: Value) => Item,
+): Page<Item, number> {
+  const keyOf = (value: unknown, label: string) => identifierText(identifierOf(value, label))
+  const request = pageRequest(base, { after, limit }, keyOf, SHORT_LIMITS)
+  const { items, next } = pageOf<Value, Item>(state, request, (key, value) => itemOf(Number(key), value))
+  return { items, next: next === null ? null : Number(next) }
 }

@@ -2,16 +2,16 @@
 import { assert, type CallContext } from 'quorate/contract'
 import { contractNameOf, ownAccount } from './account.ts'
 import { amountOf } from './amount.ts'
-import type { Context, Fields } from './fields.ts'
+import type { Context } from './arguments.ts'
 
 /** The name of a token contract that is there: a misspelt one is found out before anything depends on it. */
-export function tokenOf(ctx: Context, fields: Fields, name: string): string {
-  const token = contractNameOf(fields, name)
+export function tokenOf(ctx: Context, value: unknown, label: string): string {
+  const token = contractNameOf(value, label)
   try {
     heldOf(ctx, token)
   } catch (error) {
     const reason = (error as Error).message
-    throw new Error(`${name} ${token} is no token (${reason}): correct the name, or deploy the token first`)
+    throw new Error(`${label} ${token} is no token (${reason}): correct the name, or deploy the token first`)
   }
   return token
 }

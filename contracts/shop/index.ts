@@ -6,9 +6,9 @@
 import { assert, type CallContext, contract } from 'quorate/contract'
 import { accountOf } from '../shared/account.ts'
 import { AMOUNT_DIGITS_MAX, amountOf, isTooLong, readAmount, writeAmount } from '../shared/amount.ts'
-import { type Context, fieldsOf, isAbsent, textOf, wholeNumberOf } from '../shared/fields.ts'
+import { type Context, fieldsOf, textOf, wholeNumberOf } from '../shared/arguments.ts'
 import { identifierOf } from '../shared/identifier.ts'
-import { numberedPageOf, pageOf } from '../shared/page.ts'
+import { numberedPageOf, pageOf, pageRequest, SHORT_LIMITS } from '../shared/page.ts'
 import { collect, heldOf, payOut } from '../shared/payment.ts'
 import {
   addReservation,
@@ -54,7 +54,7 @@ function cancelPaid(ctx: CallContext, order: number, { content, token }: { conte
 
 export default contract({
   init(ctx, args: { owner: string; token: string; holdMs?: number; shipMs?: number }) {
-    writeSettings(ctx, settingsFrom(ctx, fieldsOf(args, ['owner', 'token', 'holdMs', 'shipMs'])))
+    writeSettings(ctx, settingsFrom(ctx, args))
   },
 
   calls: {
@@ -62,15 +62,15 @@ export default contract({
     addProduct(ctx, args: { product: string; name: string; price: string; stock: number }) {
       ownersSettings(ctx)
       const fields = fieldsOf(args, ['product', 'name', 'price', 'stock'])
-      const product = productOf(fields)
+      const product = productOf(fields.product)
       assert(
         findProduct(ctx, product) === undefined,
         `there is a product ${product} already: choose another identifier`,
       )
       const content = {
-        name: textOf(fields, 'name', PRODUCT_NAME_LENGTH_MAX),
+        name: textOf(fields.name, 'name', { charactersMax: PRODUCT_NAME_LENGTH_MAX }),
         price: amountOf(fields.price, 'price').toString(),
-        stock: wholeNumberOf(fields, 'stock', { min: 0, max: QUANTITY_MAX }),
+        stock: wholeNumberOf(fields.stock, 'stock', { min: 0, max: QUANTITY_MAX }),
       }
       writeProduct(ctx, product, content)
       ctx.emit('ProductAdded', { product, ...content })
@@ -80,7 +80,7 @@ export default contract({
     setPrice(ctx, args: { product: string; price: string }) {
       ownersSettings(ctx)
       const fields = fieldsOf(args, ['product', 'price'])
-      const product = productOf(fields)
+      const product = productOf(fields.product)
       const price = amountOf(fields.price, 'price').toString()
       writeProduct(ctx, product, { ...readProduct(ctx, product), price })
       ctx.emit('PriceChanged', { product, price })
@@ -89,7 +89,7 @@ export default contract({
     addStock(ctx, args: { product: string; quantity: number }) {
       ownersSettings(ctx)
       const fields = fieldsOf(args, ['product', 'quantity'])
-      const [product, quantity] = [productOf(fields), quantityOf(fields)]
+      const [product, quantity] = [productOf(fields.product), quantityOf(fields.quantity)]
       const { stock } = readProduct(ctx, product)
       assert(
         stock + quantity <= QUANTITY_MAX,
@@ -103,7 +103,7 @@ export default contract({
     removeStock(ctx, args: { product: string; quantity: number }) {
       ownersSettings(ctx)
       const fields = fieldsOf(args, ['product', 'quantity'])
-      const [product, quantity] = [productOf(fields), quantityOf(fields)]
+      const [product, quantity] = [productOf(fields.product), quantityOf(fields.quantity)]
       const { stock } = readProduct(ctx, product)
       assert(quantity <= stock, `${product} has a stock of ${stock}, less than ${quantity}: the rest is held by orders`)
       changeStock(ctx, product, -quantity)
@@ -113,7 +113,7 @@ export default contract({
     /** Holds stock for the sender at the price of this moment. Gives the order's number. */
     reserve(ctx, args: { product: string; quantity: number }) {
       const fields = fieldsOf(args, ['product', 'quantity'])
-      const [product, quantity] = [productOf(fields), quantityOf(fields)]
+      const [product, quantity] = [productOf(fields.product), quantityOf(fields.quantity)]
       if (readProduct(ctx, product).stock < quantity) expireReservations(ctx, EXPIRE_DEFAULT)
       const { price, stock } = readProduct(ctx, product)
       assert(quantity <= stock, `${product} has a stock of ${stock}, less than ${quantity}: order less, or later`)
@@ -128,7 +128,7 @@ export default contract({
 
     /** Takes the order's total from its buyer, who has approved this contract for it. */
     pay(ctx, args: { order: number }) {
-      const order = identifierOf(fieldsOf(args, ['order']), 'order')
+      const order = identifierOf(fieldsOf(args, ['order']).order, 'order')
       const content = readOrder(ctx, order)
       const { buyer, total, status, until } = content
       assert(ctx.sender === buyer, `order ${order} is that of ${buyer}: pay it from there`)
@@ -144,7 +144,7 @@ export default contract({
 
     /** Unpaid: by the buyer or the owner. Paid: by the owner, and by the buyer once it was to be shipped; the payment goes back. */
     cancel(ctx, args: { order: number }) {
-      const order = identifierOf(fieldsOf(args, ['order']), 'order')
+      const order = identifierOf(fieldsOf(args, ['order']).order, 'order')
       const content = readOrder(ctx, order)
       const { buyer, total, status, until } = content
       const { owner, token } = readSettings(ctx)
@@ -164,17 +164,14 @@ export default contract({
 
     /** Lets go of reservations that were not paid in time, the oldest first; anyone may. Gives how many. */
     expire(ctx, args: { limit?: number }) {
-      const fields = fieldsOf(args, ['limit'])
-      const limit = isAbsent(fields, 'limit')
-        ? EXPIRE_DEFAULT
-        : wholeNumberOf(fields, 'limit', { min: 1, max: EXPIRE_MAX })
-      return expireReservations(ctx, limit)
+      const { limit = EXPIRE_DEFAULT } = fieldsOf(args, ['limit'])
+      return expireReservations(ctx, wholeNumberOf(limit, 'limit', { min: 1, max: EXPIRE_MAX }))
     },
 
     /** Says that a paid order is on its way; its payment is now the owner's. */
     ship(ctx, args: { order: number }) {
       ownersSettings(ctx)
-      const order = identifierOf(fieldsOf(args, ['order']), 'order')
+      const order = identifierOf(fieldsOf(args, ['order']).order, 'order')
       const content = readOrder(ctx, order)
       assert(content.status === 'paid', `order ${order} is ${content.status}: only a paid one can be shipped`)
       writeOrder(ctx, order, { ...content, status: 'shipped', until: null })
@@ -185,7 +182,7 @@ export default contract({
     /** Pays a shipped order back, out of what could be withdrawn. Returned goods are put back with addStock. */
     refund(ctx, args: { order: number }) {
       const { token } = ownersSettings(ctx)
-      const order = identifierOf(fieldsOf(args, ['order']), 'order')
+      const order = identifierOf(fieldsOf(args, ['order']).order, 'order')
       const content = readOrder(ctx, order)
       const { buyer, total, status } = content
       assert(
@@ -206,7 +203,7 @@ export default contract({
     withdraw(ctx, args: { to: string; amount: string }) {
       const { token } = ownersSettings(ctx)
       const fields = fieldsOf(args, ['to', 'amount'])
-      const to = accountOf(ctx, fields, 'to')
+      const to = accountOf(ctx, fields.to, 'to')
       const amount = amountOf(fields.amount, 'amount')
       const withdrawable = withdrawableOf(ctx, token)
       assert(
@@ -219,7 +216,7 @@ export default contract({
 
     setOwner(ctx, args: { owner: string }) {
       const settings = ownersSettings(ctx)
-      const owner = accountOf(ctx, fieldsOf(args, ['owner']), 'owner')
+      const owner = accountOf(ctx, fieldsOf(args, ['owner']).owner, 'owner')
       writeSettings(ctx, { ...settings, owner })
       ctx.emit('OwnerChanged', { from: settings.owner, to: owner })
     },
@@ -229,28 +226,27 @@ export default contract({
     settings: readSettings,
 
     product(ctx, args: { product: string }) {
-      const product = productOf(fieldsOf(args, ['product']))
+      const product = productOf(fieldsOf(args, ['product']).product)
       return { product, ...readProduct(ctx, product) }
     },
 
     products(ctx, args: { after?: string; limit?: number }) {
-      const fields = fieldsOf(args, ['after', 'limit'])
-      const after = isAbsent(fields, 'after') ? undefined : productOf(fields, 'after')
-      const { entries, next } = pageOf<Product>(ctx, fields, { prefix: PRODUCTS, after })
-      return { products: entries.map(([product, content]) => ({ product, ...content })), next }
+      const request = pageRequest(PRODUCTS, fieldsOf(args, ['after', 'limit']), productOf, SHORT_LIMITS)
+      const { items, next } = pageOf(ctx.state, request, (product, content: Product) => ({ product, ...content }))
+      return { products: items, next }
     },
 
     order(ctx, args: { order: number }) {
-      const order = identifierOf(fieldsOf(args, ['order']), 'order')
+      const order = identifierOf(fieldsOf(args, ['order']).order, 'order')
       return { order, ...readOrder(ctx, order) }
     },
 
     /** Those of a buyer, or all. */
     orders(ctx, args: { buyer?: string; after?: number; limit?: number }) {
       const fields = fieldsOf(args, ['buyer', 'after', 'limit'])
-      const prefix = isAbsent(fields, 'buyer') ? ORDERS : ordersOfBuyer(accountOf(ctx, fields, 'buyer'))
-      const { entries, next } = numberedPageOf(ctx, fields, prefix)
-      return { orders: entries.map(([order]) => ({ order, ...readOrder(ctx, order) })), next }
+      const base = fields.buyer === undefined ? ORDERS : ordersOfBuyer(accountOf(ctx, fields.buyer, 'buyer'))
+      const { items, next } = numberedPageOf(ctx.state, base, fields, (order) => ({ order, ...readOrder(ctx, order) }))
+      return { orders: items, next }
     },
 
     funds(ctx) {

@@ -1,6 +1,6 @@
 // Orders and the reservations among them. An order that was never paid leaves nothing behind.
 import { assert, type CallContext } from 'quorate/contract'
-import type { Context } from '../shared/fields.ts'
+import type { Context } from '../shared/arguments.ts'
 import { identifierText, nextIdentifier } from '../shared/identifier.ts'
 import { changeStock } from './products.ts'
 

@@ -1,6 +1,6 @@
 // What is for sale. The stock of a product is what no order holds.
 import { assert, type CallContext } from 'quorate/contract'
-import { type Context, type Fields, matchOf, wholeNumberOf } from '../shared/fields.ts'
+import { type Context, matchOf, wholeNumberOf } from '../shared/arguments.ts'
 
 export interface Product {
   name: string
@@ -12,18 +12,20 @@ export interface Product {
 /** Quantities stay far below 2^53, so that their sums are whole numbers too. */
 export const QUANTITY_MAX = 1_000_000_000
 export const PRODUCT_NAME_LENGTH_MAX = 100
-const PRODUCT_PATTERN = /^[a-z0-9][a-z0-9-]{0,39}$/
+const PRODUCT = {
+  pattern: /^[a-z0-9][a-z0-9-]{0,39}$/,
+  form: '1 to 40 of a-z, 0-9 and - that start with a letter or digit',
+}
 
 export const PRODUCTS = 'product/'
 const productKey = (product: string) => PRODUCTS + product
 
-export function productOf(fields: Fields, name = 'product'): string {
-  const form = '1 to 40 of a-z, 0-9 and "-", the first no "-"'
-  return matchOf(fields, name, { pattern: PRODUCT_PATTERN, form })
+export function productOf(value: unknown, label = 'product'): string {
+  return matchOf(value, label, PRODUCT)
 }
 
-export function quantityOf(fields: Fields): number {
-  return wholeNumberOf(fields, 'quantity', { min: 1, max: QUANTITY_MAX })
+export function quantityOf(value: unknown): number {
+  return wholeNumberOf(value, 'quantity', { min: 1, max: QUANTITY_MAX })
 }
 
 export const findProduct = (ctx: Context, product: string) => ctx.state.get<Product>(productKey(product))

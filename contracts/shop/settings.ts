@@ -1,7 +1,7 @@
 // What the shop was told at init. Only the owner changes, and only by the owner.
 import { assert, type CallContext } from 'quorate/contract'
 import { accountOf } from '../shared/account.ts'
-import { type Context, type Fields, isAbsent, wholeNumberOf } from '../shared/fields.ts'
+import { type Context, fieldsOf, wholeNumberOf } from '../shared/arguments.ts'
 import { tokenOf } from '../shared/payment.ts'
 
 export interface Settings {
@@ -19,14 +19,14 @@ const HOLD_MAX_MS = 30 * DAY_MS
 const SHIP_DEFAULT_MS = 30 * DAY_MS
 const SHIP_MAX_MS = 366 * DAY_MS
 
-export function settingsFrom(ctx: Context, fields: Fields): Settings {
-  const durationOf = (name: string, fallback: number, max: number) =>
-    isAbsent(fields, name) ? fallback : wholeNumberOf(fields, name, { min: 1, max })
+export function settingsFrom(ctx: Context, args: unknown): Settings {
+  const fields = fieldsOf(args, ['owner', 'token', 'holdMs', 'shipMs'])
+  const { holdMs = HOLD_DEFAULT_MS, shipMs = SHIP_DEFAULT_MS } = fields
   return {
-    owner: accountOf(ctx, fields, 'owner'),
-    token: tokenOf(ctx, fields, 'token'),
-    holdMs: durationOf('holdMs', HOLD_DEFAULT_MS, HOLD_MAX_MS),
-    shipMs: durationOf('shipMs', SHIP_DEFAULT_MS, SHIP_MAX_MS),
+    owner: accountOf(ctx, fields.owner, 'owner'),
+    token: tokenOf(ctx, fields.token, 'token'),
+    holdMs: wholeNumberOf(holdMs, 'holdMs', { min: 1, max: HOLD_MAX_MS }),
+    shipMs: wholeNumberOf(shipMs, 'shipMs', { min: 1, max: SHIP_MAX_MS }),
   }
 }
 

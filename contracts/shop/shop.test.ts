@@ -218,7 +218,7 @@ describe('views', () => {
     expect(page({ buyer, limit: 2, after: 4 })).toEqual([[6], null])
     expect(page({ buyer: addressOf('carol') })).toEqual([[], null])
     expect(page({ limit: 6 })).toEqual([[1, 2, 3, 4, 5, 6], null])
-    expect(() => page({ limit: 51 })).toThrow('limit must be a whole number from 1 to 50; it is 51')
+    expect(() => page({ limit: 51 })).toThrow('limit is 51: give a whole number from 1 to 50')
   })
 
   it('give products in pages', () => {
@@ -289,31 +289,35 @@ describe('the owner', () => {
       chain.deploy(folder('shop'), { name: 'other', init: { owner: addressOf('owner'), token } })
     await expect(deploy('tokem')).rejects.toThrow(/token tokem is no token \(UNKNOWN_CONTRACT\): correct the name/)
     await expect(deploy('shop')).rejects.toThrow('token shop is no token (UNKNOWN_METHOD)')
-    await expect(deploy('Token')).rejects.toThrow('token must be the name of a contract')
+    await expect(deploy('Token')).rejects.toThrow('token is "Token": give the name of a contract')
   })
 })
 
 describe('arguments', () => {
   const bad: [method: string, args: unknown, message: string][] = [
-    ['reserve', null, 'arguments must be a JSON object; it is null'],
-    ['reserve', { product: 'tea' }, 'quantity must be a whole number from 1 to 1000000000; it is missing'],
-    ['reserve', { product: 'tea', quantity: 0 }, 'quantity must be'],
-    ['reserve', { product: 'tea', quantity: 1.5 }, 'quantity must be'],
-    ['reserve', { product: 'tea', quantity: '1' }, 'quantity must be'],
-    ['reserve', { product: 'tea', quantity: 1e9 + 1 }, 'quantity must be'],
-    ['reserve', { product: 'Tea', quantity: 1 }, 'product must be 1 to 40 of'],
-    ['reserve', { product: 'a/b', quantity: 1 }, 'product must be'],
+    ['reserve', null, 'arguments must be a JSON object, not null'],
+    ['reserve', { product: 'tea' }, 'quantity is missing: give a whole number from 1 to 1000000000'],
+    ['reserve', { product: 'tea', quantity: 0 }, 'quantity is 0'],
+    ['reserve', { product: 'tea', quantity: 1.5 }, 'quantity is 1.5'],
+    ['reserve', { product: 'tea', quantity: '1' }, 'quantity is "1"'],
+    ['reserve', { product: 'tea', quantity: 1e9 + 1 }, 'quantity is 1000000001'],
+    ['reserve', { product: 'Tea', quantity: 1 }, 'product is "Tea": give 1 to 40 of'],
+    ['reserve', { product: 'a/b', quantity: 1 }, 'product is "a/b"'],
     ['reserve', { product: 'coffee', quantity: 1 }, 'there is no product coffee'],
-    ['reserve', { product: 'tea', quantity: 1, quantitiy: 2 }, '"quantitiy" is no argument here'],
-    ['pay', { order: '1' }, 'order must be a whole number'],
-    ['pay', { order: -1 }, 'order must be a whole number'],
+    [
+      'reserve',
+      { product: 'tea', quantity: 1, quantitiy: 2 },
+      'arguments: "quantitiy" is not known: give product, quantity only',
+    ],
+    ['pay', { order: '1' }, 'order is "1": give a whole number'],
+    ['pay', { order: -1 }, 'order is -1: give a whole number'],
     ['pay', { order: 9 }, 'there is no order 9'],
-    ['expire', { limit: 101 }, 'limit must be a whole number from 1 to 100'],
-    ['addProduct', { product: 'x', name: '', price: '1', stock: 1 }, 'name must be text of 1 to 100 characters'],
-    ['addProduct', { product: 'x', name: 'x', price: 1, stock: 1 }, 'price must be a decimal string'],
-    ['addProduct', { product: 'x', name: 'x', price: '-1', stock: 1 }, 'price must be a decimal string'],
-    ['addProduct', { product: 'x', name: 'x', price: '1', stock: -1 }, 'stock must be a whole number from 0'],
-    ['withdraw', { to: 'bob', amount: '1' }, 'to must be an address or contract:NAME; it is "bob"'],
+    ['expire', { limit: 101 }, 'limit is 101: give a whole number from 1 to 100'],
+    ['addProduct', { product: 'x', name: '', price: '1', stock: 1 }, 'name is "": give text of 1 to 100 characters'],
+    ['addProduct', { product: 'x', name: 'x', price: 1, stock: 1 }, 'price is 1: give a decimal string'],
+    ['addProduct', { product: 'x', name: 'x', price: '-1', stock: 1 }, 'price is "-1": give a decimal string'],
+    ['addProduct', { product: 'x', name: 'x', price: '1', stock: -1 }, 'stock is -1: give a whole number from 0'],
+    ['withdraw', { to: 'bob', amount: '1' }, 'to is "bob": give an address (qr1…) or contract:NAME'],
   ]
   it.each(bad)('%s refuses %j', (method, args, message) => {
     const outcome = chain.call('shop', method, args, { from: 'owner' })

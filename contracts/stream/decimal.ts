@@ -1,19 +1,17 @@
 /** Decimal numbers with a fixed number of decimals, as integers of the smallest unit: "12.5" at scale 3 is 12500n. */
-import { refuse, shown } from '../shared/arguments.ts'
+import { matchOf, refuse, shown } from '../shared/arguments.ts'
 
 export const SCALE_MAX = 18
 /** Before the point: 10^30 is beyond what anyone measures, and sums of it stay short. */
 const DIGITS_MAX = 30
-const PATTERN = new RegExp(`^-?(0|[1-9][0-9]{0,${DIGITS_MAX - 1}})(\\.[0-9]{1,${SCALE_MAX}})?$`)
+const DECIMAL = {
+  pattern: new RegExp(`^-?(0|[1-9][0-9]{0,${DIGITS_MAX - 1}})(\\.[0-9]{1,${SCALE_MAX}})?$`),
+  form: `a decimal string such as "-12.5", of at most ${DIGITS_MAX} digits before the point`,
+}
 
 /** Never rounds: a value with more decimals than the scale is refused, trailing zeros apart. */
 export function unitsOf(value: unknown, label: string, scale: number): bigint {
-  if (typeof value !== 'string' || !PATTERN.test(value)) {
-    refuse(
-      `${label} is ${shown(value)}: give a decimal string such as "-12.5", of at most ${DIGITS_MAX} digits before the point`,
-    )
-  }
-  const [whole, decimals = ''] = value.split('.') as [string, string?]
+  const [whole, decimals = ''] = matchOf(value, label, DECIMAL).split('.') as [string, string?]
   if (!/^0*$/.test(decimals.slice(scale))) {
     refuse(`${label} is ${shown(value)}: the stream keeps ${scale} decimals, so round it to them first`)
   }

@@ -5,7 +5,7 @@
  * State: `stream/NAME`, `window/NAME/START`, `reading/NAME/TIME`.
  */
 import { type CallContext, contract, type ReadableState } from 'quorate/contract'
-import { type Access, assertWriter, writersOf } from '../shared/access.ts'
+import { type Access, assertWriter, writersOf } from '../shared/account.ts'
 import { fieldsOf, listOf, nameOf, refuse, wholeNumberOf } from '../shared/arguments.ts'
 import { ownedThings } from '../shared/owned.ts'
 import {

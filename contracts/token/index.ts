@@ -3,9 +3,9 @@
  * State: `owner`, `supply`, `balance/ACCOUNT`, `allowance/OWNER/SPENDER`. Zero balances and allowances are not stored.
  */
 import { assert, type CallContext, contract } from 'quorate/contract'
-import { accountOf, isAccount } from '../shared/account.ts'
+import { accountOf } from '../shared/account.ts'
 import { AMOUNT_DIGITS_MAX, amountOf, isTooLong, readAmount, writeAmount } from '../shared/amount.ts'
-import { fieldsOf } from '../shared/fields.ts'
+import { fieldsOf } from '../shared/arguments.ts'
 
 const balanceKey = (account: string) => `balance/${account}`
 const allowanceKey = (owner: string, spender: string) => `allowance/${owner}/${spender}`
@@ -29,13 +29,12 @@ function move(ctx: CallContext, from: string, to: string, amount: bigint): void 
 
 export default contract({
   init(ctx, args: { owner: string; balances?: Record<string, string> }) {
-    const fields = fieldsOf(args)
-    ctx.state.set('owner', accountOf(ctx, fields, 'owner'))
+    const fields = fieldsOf(args, ['owner', 'balances'])
+    ctx.state.set('owner', accountOf(ctx, fields.owner, 'owner'))
     ctx.state.set('supply', '0')
-    const balances = fieldsOf(fields.balances ?? {})
+    const balances = fieldsOf(fields.balances ?? {}, undefined, 'balances')
     for (const [account, amount] of Object.entries(balances)) {
-      assert(isAccount(ctx, account), `balances: ${account} is not an address or contract:NAME`)
-      issue(ctx, account, amountOf(amount, `balances.${account}`))
+      issue(ctx, accountOf(ctx, account, 'an account of balances'), amountOf(amount, `balances.${account}`))
     }
   },
 
@@ -44,18 +43,18 @@ export default contract({
     mint(ctx, args: { to: string; amount: string }) {
       const fields = fieldsOf(args)
       assert(ctx.sender === ctx.state.get<string>('owner'), 'only the owner may mint')
-      issue(ctx, accountOf(ctx, fields, 'to'), amountOf(fields.amount, 'amount'))
+      issue(ctx, accountOf(ctx, fields.to, 'to'), amountOf(fields.amount, 'amount'))
     },
 
     transfer(ctx, args: { to: string; amount: string }) {
       const fields = fieldsOf(args)
-      move(ctx, ctx.sender, accountOf(ctx, fields, 'to'), amountOf(fields.amount, 'amount'))
+      move(ctx, ctx.sender, accountOf(ctx, fields.to, 'to'), amountOf(fields.amount, 'amount'))
     },
 
     /** Sets what the spender may take from the sender; 0 withdraws it. */
     approve(ctx, args: { spender: string; amount: string }) {
       const fields = fieldsOf(args)
-      const spender = accountOf(ctx, fields, 'spender')
+      const spender = accountOf(ctx, fields.spender, 'spender')
       const amount = amountOf(fields.amount, 'amount')
       writeAmount(ctx, allowanceKey(ctx.sender, spender), amount)
       ctx.emit('Approval', { owner: ctx.sender, spender, amount: amount.toString() })
@@ -64,8 +63,8 @@ export default contract({
     /** Moves tokens the sender was allowed to take. */
     transferFrom(ctx, args: { from: string; to: string; amount: string }) {
       const fields = fieldsOf(args)
-      const from = accountOf(ctx, fields, 'from')
-      const to = accountOf(ctx, fields, 'to')
+      const from = accountOf(ctx, fields.from, 'from')
+      const to = accountOf(ctx, fields.to, 'to')
       const amount = amountOf(fields.amount, 'amount')
       const key = allowanceKey(from, ctx.sender)
       const allowance = readAmount(ctx, key)
@@ -80,14 +79,14 @@ export default contract({
 
   views: {
     balanceOf(ctx, args: { account: string }) {
-      return readAmount(ctx, balanceKey(accountOf(ctx, fieldsOf(args), 'account'))).toString()
+      return readAmount(ctx, balanceKey(accountOf(ctx, fieldsOf(args).account, 'account'))).toString()
     },
 
     allowance(ctx, args: { owner: string; spender: string }) {
       const fields = fieldsOf(args)
       return readAmount(
         ctx,
-        allowanceKey(accountOf(ctx, fields, 'owner'), accountOf(ctx, fields, 'spender')),
+        allowanceKey(accountOf(ctx, fields.owner, 'owner'), accountOf(ctx, fields.spender, 'spender')),
       ).toString()
     },
 

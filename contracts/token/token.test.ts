@@ -103,7 +103,7 @@ describe('token', () => {
     for (const method of ['transfer', 'mint', 'approve', 'transferFrom']) {
       const args = { to: bob, from: alice, spender: bob, amount }
       const outcome = chain.call('token', method, args, { from: 'owner' })
-      expect(outcome).toMatchObject(thrown('amount must be a decimal string'))
+      expect(outcome).toMatchObject(thrown(/^amount is .+: give a decimal string/))
     }
     expect(chain.entries('token')).toEqual(before)
   })
@@ -124,13 +124,24 @@ describe('token', () => {
     'refuses the account %s',
     (_text, account) => {
       const transfer = chain.call('token', 'transfer', { to: account, amount: '1' })
-      expect(transfer).toMatchObject(thrown('to must be an address or contract:NAME'))
-      expect(() => chain.view('token', 'balanceOf', { account })).toThrow('account must be an address')
+      expect(transfer).toMatchObject(thrown(/^to is .+: give an address/))
+      expect(() => chain.view('token', 'balanceOf', { account })).toThrow(/account is .+: give an address/)
     },
   )
 
   it.each([null, [], 'x', 1])('refuses the arguments %j', (args) => {
     expect(chain.call('token', 'transfer', args)).toMatchObject(thrown('must be a JSON object'))
+  })
+
+  it.each([
+    [{ owner: 'alice' }, 'owner is "alice": give an address'],
+    [{ owner: alice, balance: {} }, 'arguments: "balance" is not known: give owner, balances only'],
+    [{ owner: alice, balances: [] }, 'balances must be a JSON object, not []'],
+    [{ owner: alice, balances: { bob: '1' } }, 'an account of balances is "bob": give an address'],
+    [{ owner: alice, balances: { [bob]: 1 } }, `balances.${bob} is 1: give a decimal string`],
+  ])('does not start with %j', async (init, message) => {
+    const deploy = chain.fork().deploy(new URL('.', import.meta.url), { name: 'other', init })
+    await expect(deploy).rejects.toThrow(message)
   })
 
   it('conserves the supply under any interleaving', () => {
