@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { readPublicEntry } from '../crypto/key-file.ts'
 import { createKey, showKey } from '../crypto/keystore.ts'
 import { nodeIdOf } from '../crypto/node-id.ts'
+import type { GenesisParts } from '../genesis/document.ts'
 import type { Validator } from '../types/epoch.ts'
 import { fromHex } from '../types/hex.ts'
 import { P2P_PORT_OFFSET } from './devnet.ts'
+import { bundleShipped, shippedContracts } from './devnet-contracts.ts'
 import { CliError } from './error.ts'
 
 /** What DIR/devnet.json says: that this folder is a devnet's, and what was made in it. */
@@ -38,10 +39,7 @@ const UNFINISHED = 'devnet.unfinished'
 const LOCK = 'devnet.pid'
 const KEYSTORE = 'keystore'
 const KEYS = ['alice', 'bob', 'admin']
-const ALICE_BALANCE = '1000000'
 const VALIDATORS_DEFAULT = 4
-/** Beside src/ in a checkout and beside dist/ once published. */
-const TOKEN_SOURCE = fileURLToPath(new URL('../../contracts/token', import.meta.url))
 
 /** One devnet at a time in a folder. */
 export async function lockFolder(dir: string): Promise<{ release(): Promise<void> }> {
@@ -159,8 +157,9 @@ async function makeDevnet(
   await writeFile(join(dir, UNFINISHED), '')
   const chainId = `devnet-${randomBytes(4).toString('hex')}`
   const homes = homeNames(validators, observers)
-  const [keys, entries, code] = await Promise.all([makeKeys(dir), makeHomes(dir, homes, port), bundleToken()])
-  const genesisHash = await writeGenesis(dir, { chainId, keys, entries: entries.slice(0, validators), code })
+  const [keys, entries, codes] = await Promise.all([makeKeys(dir), makeHomes(dir, homes, port), bundleShipped()])
+  const contracts = shippedContracts(codes, (name) => keys.find((key) => key.name === name)!.address)
+  const genesisHash = await writeGenesis(dir, { chainId, validators: entries.slice(0, validators), contracts })
   await Promise.all(homes.map((name) => copyFile(join(dir, 'genesis.json'), join(dir, name, 'genesis.json'))))
   const devnet: Devnet = { format: FORMAT, chainId, genesisHash, validators, observers, keys }
   const temporary = join(dir, `${MARKER}.tmp`)
@@ -203,29 +202,15 @@ async function makeHomes(dir: string, names: string[], port: number): Promise<Va
   )
 }
 
-async function bundleToken(): Promise<string> {
-  const { bundleContract } = await import('../contract/bundle.ts')
-  return (await bundleContract(TOKEN_SOURCE)).code
-}
-
 async function writeGenesis(
   dir: string,
-  { chainId, keys, entries, code }: { chainId: string; keys: Devnet['keys']; entries: Validator[]; code: string },
+  parts: Pick<GenesisParts, 'chainId' | 'validators' | 'contracts'>,
 ): Promise<string> {
   const [{ createGenesis, formatGenesis, parseGenesis }, { engineHash }] = await Promise.all([
     import('../genesis/document.ts'),
     import('../execution/engine-hash.ts'),
   ])
-  const addressOf = (name: string) => keys.find((key) => key.name === name)!.address
-  const owner = addressOf('admin')
-  const init = { owner, balances: { [addressOf('alice')]: ALICE_BALANCE } }
-  const genesis = createGenesis({
-    chainId,
-    engineHash: engineHash(),
-    time: Date.now(),
-    validators: entries,
-    contracts: [{ name: 'token', code, init, owner }],
-  })
+  const genesis = createGenesis({ ...parts, engineHash: engineHash(), time: Date.now() })
   const text = formatGenesis(genesis)
   const parsed = parseGenesis(text)
   if (!parsed.ok) throw new Error(`the devnet's own genesis document is faulty: ${JSON.stringify(parsed.faults)}`)

@@ -127,11 +127,17 @@ describe('a devnet’s folder', () => {
       ])
       expect(made.keys.map(({ name }) => name)).toEqual(['alice', 'bob', 'admin'])
       const genesis = JSON.parse(await readFile(join(folder, 'genesis.json'), 'utf8'))
-      const [alice, , admin] = made.keys.map(({ address }) => address)
+      const [alice, bob, admin] = made.keys.map(({ address }) => address)
       expect(genesis.validators.map(({ name }: { name: string }) => name)).toEqual(['node-0', 'node-1'])
-      expect(genesis.contracts).toMatchObject([
-        { name: 'token', owner: admin, init: { owner: admin, balances: { [alice!]: '1000000' } } },
-      ])
+      const shipped = (await readdir(new URL('../../contracts/', import.meta.url))).filter((name) => name !== 'shared')
+      const contracts = genesis.contracts as { name: string; init: unknown; owner: string }[]
+      expect(contracts.map(({ name }) => name).sort()).toEqual(shipped.sort())
+      expect(contracts.every(({ owner }) => owner === admin)).toBe(true)
+      expect(Object.fromEntries(contracts.map(({ name, init }) => [name, init]))).toMatchObject({
+        token: { owner: admin, balances: { [alice!]: '1000000' } },
+        shop: { owner: admin, token: 'token' },
+        multisig: { owners: [alice, bob, admin], threshold: 2 },
+      })
       expect(await prepareFolder(folder, size, PORT, quiet)).toEqual(made)
 
       await writeFile(join(folder, 'notes.txt'), 'mine')
