@@ -19,7 +19,8 @@ const HELP = `
 Makes keys and a genesis document where there are none, starts each node as a process of its own on 127.0.0.1, waits until
 they agree and runs until Ctrl-C. Node i (from 0) has its API on PORT+i and its P2P address on PORT+100+i. The same DIR
 resumes the same ledger. Demo keys alice, bob and admin are in DIR/keystore, NOT encrypted: never use them elsewhere. The
-contract token is deployed, owned by admin, with a balance for alice.
+shipped contracts are deployed, for admin to upgrade: token (alice has a balance), kv, lock, registry, stream, shop, escrow
+and multisig.
 
   quorate tx send token transfer '{"to":"@bob","amount":"5"}' --from alice
   quorate view token balanceOf '{"account":"@bob"}'`

@@ -66,6 +66,18 @@ describe('a devnet', () => {
     expect(view.result).toBe('5')
   }, 60_000)
 
+  it('has every shipped contract, with what its init made', async () => {
+    const { contracts } = await ask<{ contracts: { name: string }[] }>(devnet.url(3, '/v1/contracts'))
+    const shipped = ['escrow', 'kv', 'lock', 'multisig', 'registry', 'shop', 'stream', 'token']
+    expect(contracts.map(({ name }) => name).filter((name) => name !== 'system')).toEqual(shipped)
+    const view = async (...args: string[]) => (await devnet.json('view', ...args)).result
+    const addresses = await Promise.all(
+      ['alice', 'bob', 'admin'].map(async (name) => (await devnet.json('keys', 'show', name)).address),
+    )
+    expect(await view('multisig', 'policy', '{}')).toMatchObject({ owners: addresses, threshold: 2 })
+    expect(await view('shop', 'settings', '{}')).toMatchObject({ owner: addresses[2], token: 'token' })
+  }, 60_000)
+
   it('deploys a contract from its source, once', async () => {
     const folder = join(devnet.directory, '..', 'counter')
     const { mkdir } = await import('node:fs/promises')
