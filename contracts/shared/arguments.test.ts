@@ -35,7 +35,7 @@ beforeAll(async () => {
 describe.each(Object.entries(FIELDS))('%s', (name, fields) => {
   it('refuses wrong arguments by the name of what is wrong', () => {
     const { calls, views } = deployed.contract(name)!
-    const plausible = fc.constantFrom<unknown>('a', 'a/b', 1, 0, '1', alice, [], {}, null, true)
+    const plausible = fc.constantFrom<unknown>('a', 'a/b', 1, 0, '1', alice, alice, alice, [], {}, null, true)
     const value = fc.oneof(
       { weight: 3, arbitrary: plausible },
       fc.jsonValue({ maxDepth: 2 }),
