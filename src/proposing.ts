@@ -39,7 +39,7 @@ export interface Proposing {
 
 /**
  * A batch closes when it is full, `batchDelayMs` after the batch before it, or at once while nothing is in flight.
- * `proposer` is this validator's key.
+ * Where the parameters ask for it, an empty batch follows `heartbeatMs` without any. `proposer` is this validator's key.
  */
 export function createProposing(pool: ProposalPool, parameters: Parameters, proposer: string): Proposing {
   const proposed = new Map<number, Nonce[]>()
@@ -47,6 +47,8 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
   const inFlightOf = new Map<string, Map<number, number>>()
   let inFlightCount = 0
   let lastClosedAt = Number.NEGATIVE_INFINITY
+  /** Since when there has been nothing to propose and no block. */
+  let quietSince: number | undefined
 
   function inFlight(sender: string, next: number): number {
     const nonces = inFlightOf.get(sender)
@@ -81,14 +83,24 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
     if (inFlightBlocks > 0 && !isFull && at - lastClosedAt < batchDelayMs) return undefined
     const limits = { transactionsMax: blockTransactionsMax, bytesMax: blockBytesMax, gasMax: blockGasMax }
     const selected = pool.select(limits, inFlight, seq)
-    if (selected.length === 0) return undefined
+    if (selected.length === 0 && !isHeartbeatDue(inFlightBlocks, at)) return undefined
     lastClosedAt = at
+    quietSince = undefined
     add(seq, selected)
     const batch: Batch = { view, proposer, time: now, txs: selected.map((transaction) => transaction.wire) }
     return { batch, bytes: encode(batchCodec, batch), digest: batchDigest(batch) }
   }
 
+  /** An empty block shows that the network could make one. */
+  function isHeartbeatDue(inFlightBlocks: number, at: number): boolean {
+    const { heartbeatMs } = parameters
+    if (heartbeatMs === 0 || inFlightBlocks > 0) return false
+    quietSince ??= at
+    return at - quietSince >= heartbeatMs
+  }
+
   function onExecuted(height: number): void {
+    quietSince = undefined
     for (const [seq, nonces] of proposed) {
       if (seq > height) continue
       proposed.delete(seq)
@@ -102,6 +114,7 @@ export function createProposing(pool: ProposalPool, parameters: Parameters, prop
       proposed.clear()
       inFlightOf.clear()
       inFlightCount = 0
+      quietSince = undefined
       for (const [seq, batch] of open) add(seq, batch.txs.map(decodeTransaction))
     },
     onExecuted,

@@ -249,3 +249,34 @@ describe('a nonce that a view change dropped', () => {
     expect(noncesOf(proposing.next({ ...place, view: 1, seq: 5 }))).toEqual([2])
   })
 })
+
+describe('a heartbeat', () => {
+  it('is an empty batch after so long without a block, and again after as long', () => {
+    const { next, execute } = world({ heartbeatMs: 1_000 })
+    expect(next(1, 0, 0)).toBeUndefined()
+    expect(next(1, 0, 999)).toBeUndefined()
+    expect(next(1, 0, 1_000)).toEqual([])
+    expect(next(2, 1, 5_000)).toBeUndefined()
+    execute(1, [])
+    expect(next(2, 0, 5_100)).toBeUndefined()
+    expect(next(2, 0, 6_099)).toBeUndefined()
+    expect(next(2, 0, 6_100)).toEqual([])
+  })
+
+  it('waits from the last block on, whoever proposed it', () => {
+    const { next, execute } = world({ heartbeatMs: 1_000 })
+    expect(next(1, 0, 0)).toBeUndefined()
+    execute(1, [])
+    expect(next(2, 0, 1_500)).toBeUndefined()
+    expect(next(2, 0, 2_500)).toEqual([])
+  })
+
+  it('is none where none is asked for, nor while there is something to propose', () => {
+    const never = world()
+    expect([0, 1e9].map((at) => never.next(1, 0, at))).toEqual([undefined, undefined])
+    const busy = world({ heartbeatMs: 1_000 })
+    expect(busy.next(1, 0, 0)).toBeUndefined()
+    busy.add(ALICE, 0)
+    expect(busy.next(1, 0, 1_000)).toEqual(['alice 0'])
+  })
+})
