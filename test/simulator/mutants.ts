@@ -163,8 +163,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'signatures of votes not checked',
     file: 'src/network/edge.ts',
-    find: '    return forged === undefined\n',
-    replace: '    return forged === undefined || true\n',
+    find: '    if (options.verifyFast(key, bytes, signature)) return undefined\n',
+    replace: '    void [options, key, bytes]\n    if (signature) return undefined\n',
     seeds: { from: 30, count: 30 },
     options: { validators: 4, faults: ['byzantine'], behaviours: ['confuse-types'] },
   },
@@ -222,8 +222,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'NEW-VIEW of f+1',
     file: 'src/consensus/new-view.ts',
-    find: 'slice(0, state.quorum)\n  if (viewChanges.length < state.quorum) return\n',
-    replace: 'slice(0, state.weakQuorum)\n  if (viewChanges.length < state.weakQuorum) return\n',
+    find: '  while (candidates.length >= state.quorum) {\n    const chosen = candidates.slice(0, state.quorum)\n',
+    replace: '  while (candidates.length >= state.weakQuorum) {\n    const chosen = candidates.slice(0, state.weakQuorum)\n',
     seeds: { from: 0, count: 200 },
   },
   {

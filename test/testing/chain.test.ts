@@ -216,3 +216,18 @@ describe('the gas report', () => {
     ])
   })
 })
+
+it('shows what contracts log, also where they fail', async () => {
+  const chain = await testChain()
+  const source = `import { contract } from 'quorate/contract'
+export default contract({
+  calls: { go(_ctx, args: any) { console.log('going', args); console.warn('soon'); throw new Error('gone') } },
+  views: { look() { console.log('looked'); return 1 } },
+})`
+  await chain.deploy({ source }, { name: 'noisy' })
+  expect(chain.call('noisy', 'go', { a: 1 }).logs).toEqual([
+    { contract: 'noisy', level: 'log', text: 'going {"a":1}' },
+    { contract: 'noisy', level: 'warn', text: 'soon' },
+  ])
+  expect(chain.tryView('noisy', 'look').logs).toEqual([{ contract: 'noisy', level: 'log', text: 'looked' }])
+})
