@@ -1,6 +1,7 @@
 // What a message of one peer costs its receiver, counted in signatures checked and messages sent.
 import { describe, expect, it } from 'vitest'
 import { createCore } from '../src/consensus/core.ts'
+import { evidenceHashes, hashOfViewChanges } from '../src/crypto/view-change-rules.ts'
 import type { Batch } from '../src/types/block.ts'
 import type { Message } from '../src/types/message.ts'
 import { Cluster } from './consensus/cluster.ts'
@@ -12,16 +13,16 @@ describe('a NEW-VIEW full of certificates', () => {
     const signatures = [0, 1, 2].map((signer) => ({ signer, signature: signed('prepare', slot, signer).signature }))
     return Array.from({ length: count }, (_, index) => ({ view, seq: index + 1, digest, signatures }))
   }
+  /** What its signature covers, of three validators, each with the same certificates. */
   function newView(signer: number, by: number, prepared = certificates(1024)): Message {
-    const { digest } = slot
     const contents = { header: null, certificate: null, prepared }
-    const body = { ...domain, newView: 1, h: 0, certificateHash: digest, preparedHash: digest }
-    const change = { vote: signed('view-change', body, 3), ...contents }
-    const vote = signed('new-view', { ...domain, view: 1, viewChangesHash: digest }, signer, by)
-    return { type: 'new-view', newView: { vote, viewChanges: [change, change, change, change] } }
+    const body = { ...domain, newView: 1, h: 0, ...evidenceHashes(contents) }
+    const viewChanges = [0, 2, 3].map((from) => ({ vote: signed('view-change', body, from), ...contents }))
+    const vote = signed('new-view', { ...domain, view: 1, viewChangesHash: hashOfViewChanges(viewChanges) }, signer, by)
+    return { type: 'new-view', newView: { vote, viewChanges } }
   }
-  /** How many signatures a node in view 0 checks of it. */
-  function verified(message: Message): number {
+  /** Whether a node in view 0 takes it, and how many signatures it checks. */
+  function judged(message: Message) {
     const core = createCore({
       ...domain,
       epoch,
@@ -35,23 +36,25 @@ describe('a NEW-VIEW full of certificates', () => {
       records: [],
     })
     const { check, counts } = edgeWith({ isWanted: core.isWanted })
-    expect(check(message).ok).toBe(false)
-    return counts.verified
+    const { ok } = check(message)
+    return { ok, verified: counts.verified }
   }
 
   it('costs nothing when it is not from the view’s primary', () => {
-    expect(verified(newView(3, 3))).toBe(0)
+    expect(judged(newView(3, 3))).toEqual({ ok: false, verified: 0 })
   })
-  it('costs one check when the primary did not sign it', () => {
-    expect(verified(newView(1, 3))).toBe(1)
+  it('costs one check, and the reference’s verdict on it, when the primary did not sign it', () => {
+    expect(judged(newView(1, 3))).toEqual({ ok: false, verified: 2 })
   })
-  it('costs one check when it shows more than a window, whoever signed it', () => {
-    expect(verified(newView(1, 1))).toBe(1)
+  it('costs one check when it shows more than a window: the core may accuse its signer', () => {
+    expect(judged(newView(1, 1))).toEqual({ ok: true, verified: 1 })
   })
   it('costs each signature in it once, however often it is shown', () => {
     const most = epoch.parameters.windowBlocks
-    // The NEW-VIEW, the VIEW-CHANGE, and the three PREPAREs of the one sequence that they are for.
-    expect(verified(newView(1, 1, certificates(most)))).toBeLessThanOrEqual(2 + 3 * most)
+    const { ok, verified } = judged(newView(1, 1, certificates(most)))
+    expect(ok).toBe(false)
+    // The NEW-VIEW, its VIEW-CHANGEs, and the three PREPAREs of each sequence.
+    expect(verified).toBeLessThanOrEqual(1 + 3 + 3 * most)
   })
 })
 
