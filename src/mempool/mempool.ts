@@ -49,6 +49,8 @@ export const MEMPOOL_LIMITS: MempoolLimits = {
 const VICTIMS_MAX = 8
 /** Resent at one time; the rest follow at the next. */
 const DUE_MAX = 2_000
+/** And bytes: asked for once a second, half of what each validator takes of another (inbound.ts). */
+const DUE_BYTES_MAX = 2 * 1024 * 1024
 
 export interface Checked {
   ok: true
@@ -295,7 +297,7 @@ export function createMempool(options: MempoolOptions): Mempool {
     has: (id) => store.byId.has(id),
     pendingNonce,
     size: () => ({ count: store.byId.size, bytes: store.bytes() }),
-    due: (now) => resend.due(now, DUE_MAX).map((entry) => entry.transaction),
+    due: (now) => resend.due(now, DUE_MAX, DUE_BYTES_MAX).map((entry) => entry.transaction),
     local: () => Array.from(resend.all(), (entry) => entry.transaction),
     seen,
   }

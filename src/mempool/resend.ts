@@ -16,8 +16,8 @@ export interface Resend {
   add(entry: Entry, now: number): void
   has(entry: Entry): boolean
   remove(entry: Entry): void
-  /** At most `max` entries whose time has come, each put off to its next time. */
-  due(now: number, max: number): Entry[]
+  /** Entries whose time has come, at most so many and of so many wire bytes together, each put off to its next time. */
+  due(now: number, max: number, bytesMax: number): Entry[]
   /** All that are waiting, oldest in their step first. */
   all(): Iterable<Entry>
 }
@@ -45,11 +45,13 @@ export function createResend(): Resend {
     },
     has: (entry) => links.has(entry),
     remove,
-    due(now, max) {
+    due(now, max, bytesMax) {
       const due: Waiting[] = []
+      let bytes = 0
       for (const chain of steps) {
-        for (let link = chain.first; link !== undefined && due.length < max; link = link.next) {
+        for (let link = chain.first; link !== undefined && due.length < max && bytes < bytesMax; link = link.next) {
           if (link.value.dueAt > now) break
+          bytes += link.value.entry.transaction.wire.length
           due.push(link.value)
         }
       }

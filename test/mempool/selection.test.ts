@@ -138,6 +138,13 @@ describe('sending again', () => {
     expect(pool.local()).toEqual([])
   })
 
+  test('is of a bounded number of bytes at a time, and of the rest the next time', () => {
+    const { pool } = poolWith()
+    const large = { args: new Uint8Array(500_000), gasLimit: 1_000_000 }
+    for (let sender = 1; sender <= 8; sender++) offer(pool, at(sender, 0, large), 'local', 0)
+    expect([1_000, 1_001, 1_002].map((now) => pool.due(now).length)).toEqual([5, 3, 0])
+  })
+
   test('what gossip brought first is resent once a client hands it in here', () => {
     const { pool } = poolWith()
     offer(pool, at(1, 0), 'peer', 0)
