@@ -10,10 +10,9 @@ const CATCHING_UP_BLOCKS_MAX = 2 * FETCH_BLOCKS_MAX
 export function createBoundsCheck(): (state: Readonly<State>, steps: number) => string | undefined {
   return (state, steps) => {
     const { windowBlocks } = state.epoch.parameters
-    // A crash can lose the certificates of blocks that catching up has executed: they come on top of the window.
-    const uncertified = Math.min(state.lastExec - state.h, CATCHING_UP_BLOCKS_MAX)
-    if (state.slots.size > windowBlocks + uncertified)
-      return `${state.slots.size} slots for a window of ${windowBlocks}`
+    // A crash can lose the certificates of blocks that catching up has executed: they may reach beyond the window.
+    const slotsMax = Math.max(windowBlocks, Math.min(state.lastExec - state.h, CATCHING_UP_BLOCKS_MAX))
+    if (state.slots.size > slotsMax) return `${state.slots.size} slots for a window of ${windowBlocks}`
     return steps % DEEP_EVERY === 0 ? deepFault(state) : undefined
   }
 }
