@@ -223,7 +223,8 @@ export const MUTANTS: Mutant[] = [
     name: 'NEW-VIEW of f+1',
     file: 'src/consensus/new-view.ts',
     find: '  while (candidates.length >= state.quorum) {\n    const chosen = candidates.slice(0, state.quorum)\n',
-    replace: '  while (candidates.length >= state.weakQuorum) {\n    const chosen = candidates.slice(0, state.weakQuorum)\n',
+    replace:
+      '  while (candidates.length >= state.weakQuorum) {\n    const chosen = candidates.slice(0, state.weakQuorum)\n',
     seeds: { from: 0, count: 200 },
   },
   {
