@@ -13,7 +13,7 @@ import { type Cli, createCli, withFolder } from './support.ts'
 let chain: Chain
 let node: FakeNode
 const sender = keyOf(7)
-const call = { nonce: 3, expires: 2, gasLimit: 99_999, contract: 'token', method: 'transfer', args: '{}' }
+const call = { nonce: 3, expires: 2, gasLimit: 999_999, contract: 'token', method: 'transfer', args: '{}' }
 /** The contract is not there and the nonce is the sender's next. */
 const STATE = [
   { contract: 'system', key: 'contract/token', value: null },
