@@ -15,8 +15,10 @@ export interface Proxies {
   /** Holds what `from` sends to `to`, whoever dialled, until it is healed. */
   cut(from: number, to: number): void
   heal(): void
-  /** Resets every connection that is open. Gives how many. */
-  reset(): number
+  /** Resets every connection that is open. */
+  reset(): void
+  /** Connections that are open through them now. */
+  connections(): number
   close(): Promise<void>
 }
 
@@ -68,10 +70,9 @@ export function createProxies(): Proxies {
       cuts.clear()
       for (const wire of wires) wire.pump()
     },
+    connections: () => sockets.size / 2,
     reset() {
-      const count = sockets.size / 2
       for (const socket of sockets) socket.resetAndDestroy()
-      return count
     },
     async close() {
       for (const socket of sockets) socket.destroy()
