@@ -33,7 +33,7 @@ export interface ExecuteQuestion {
 }
 
 /** Behind the main thread, which votes. */
-const EXECUTOR_NICENESS = 5
+const EXECUTOR_NICENESS = 10
 stepBack(EXECUTOR_NICENESS)
 const { directory, genesisHash, genesis: genesisBytes, historyBlocks }: ExecutorOptions = workerData
 const genesis: Genesis = decode(genesisCodec, genesisBytes)
