@@ -1,5 +1,7 @@
 // What must hold after every fault: one ledger on all nodes, each certified receipt still in it, each transfer run exactly once.
+
 import { expect } from 'vitest'
+import { faultsTolerated } from '../../src/consensus/quorum.ts'
 import { ask, type Cluster, type Status, sleep, until } from './cluster.ts'
 import type { Certified, Load } from './load.ts'
 
@@ -92,19 +94,30 @@ async function executed(cluster: Cluster, node: number, sender: string, minHeigh
 export const statuses = (cluster: Cluster, nodes: number[]): Promise<Status[]> =>
   Promise.all(nodes.map((index) => cluster.status(index)))
 
-/** All nodes are in one active view, caught up to a few blocks of one another, and connected to each other. */
+/**
+ * The nodes are in one active view, caught up to a few blocks of one another, and connected to each other. As many as may be faulty may wait
+ * ahead, in the view that their SUSPECTs and those of others who have changed their minds since have led them to: they follow, and the
+ * next cause to leave takes all others there (docs/protocol.md, rule 20). Those of the common view come first.
+ */
 export async function settled(cluster: Cluster, nodes: number[], timeoutMs = 90_000): Promise<Status[]> {
-  return await until(
+  const all = await until(
     `nodes ${nodes.join(', ')} are in one view and level`,
     () => statuses(cluster, nodes),
     (all) => {
       const heights = all.map(({ certifiedHeight }) => certifiedHeight)
-      const isOneView = all.every(({ view, phase }) => view === all[0]!.view && phase !== 'view-change')
       const isLevel = Math.max(...heights) - Math.min(...heights) <= 8
-      return isOneView && isLevel && all.every(({ peers }) => peers >= nodes.length - 1)
+      return areTogether(all) && isLevel && all.every(({ peers }) => peers >= nodes.length - 1)
     },
     timeoutMs,
   )
+  return all.toSorted((a, b) => a.view - b.view)
+}
+
+function areTogether(all: Status[]): boolean {
+  const view = Math.min(...all.map((status) => status.view))
+  const isActive = all.every((status) => status.view > view || status.phase !== 'view-change')
+  const ahead = all.filter((status) => status.view > view)
+  return isActive && ahead.length <= faultsTolerated(all.length) && ahead.every(({ phase }) => phase === 'view-change')
 }
 
 /** The number of the validator that is primary. */
