@@ -13,6 +13,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type DevnetNode, nodesOf, p2pAddressOf, prepareFolder } from '../src/cli/devnet-folder.ts'
+import { settingFlags } from '../src/cli/devnet-processes.ts'
 import { cpuSeconds, createTransfers, post, quorate } from './support.ts'
 
 const { values } = parseArgs({
@@ -60,16 +61,8 @@ const running = new Map<string, ChildProcess>()
 
 async function start(node: DevnetNode, nodes: DevnetNode[], flags: string[] = []): Promise<ChildProcess> {
   const bootstrap = await Promise.all(nodes.filter((other) => other !== node).map(p2pAddressOf))
-  const settings = {
-    'api.host': '127.0.0.1',
-    'api.port': node.apiPort,
-    'p2p.listen': `/ip4/127.0.0.1/tcp/${node.p2pPort}`,
-    'p2p.bootstrap': bootstrap.join(','),
-    'p2p.mdns': 'false',
-  }
-  const sets = Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
   const log = openSync(node.log, 'a')
-  const args = [...flags, quorate, 'start', '--home', node.home, ...sets]
+  const args = [...flags, quorate, 'start', '--home', node.home, ...settingFlags(node, bootstrap)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', log, log] })
   running.set(node.name, child)
   return child

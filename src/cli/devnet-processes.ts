@@ -70,8 +70,8 @@ export async function startProcesses(nodes: DevnetNode[], report: (message: stri
   }
 }
 
-/** In a process group of its own, so that Ctrl-C reaches only the devnet, which then stops its nodes in order. */
-function spawnNode(node: DevnetNode, bootstrap: string[]): ChildProcess {
+/** The settings by which a node of a devnet starts, as arguments of `quorate start`. */
+export function settingFlags(node: DevnetNode, bootstrap: string[]): string[] {
   const settings = {
     'api.host': '127.0.0.1',
     'api.port': node.apiPort,
@@ -80,7 +80,12 @@ function spawnNode(node: DevnetNode, bootstrap: string[]): ChildProcess {
     // Nodes of one machine know each other; other networks on it are none of theirs.
     'p2p.mdns': 'false',
   }
-  const flags = Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
+  return Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
+}
+
+/** In a process group of its own, so that Ctrl-C reaches only the devnet, which then stops its nodes in order. */
+function spawnNode(node: DevnetNode, bootstrap: string[]): ChildProcess {
+  const flags = settingFlags(node, bootstrap)
   const log = openSync(node.log, 'a')
   try {
     const args = [ENTRY, 'start', '--home', node.home, ...flags]
