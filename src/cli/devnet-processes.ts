@@ -83,14 +83,18 @@ export function settingFlags(node: DevnetNode, bootstrap: string[]): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
 }
 
-/** In a process group of its own, so that Ctrl-C reaches only the devnet, which then stops its nodes in order. */
+/**
+ * In the devnet's own session: Linux shares the processor out between sessions first (sched(7), "The autogroup feature"), and in one
+ * of its own an executor's niceness would make no room for the other nodes' votes. With its channel, a node leaves Ctrl-C to the
+ * devnet, which stops its nodes in order.
+ */
 function spawnNode(node: DevnetNode, bootstrap: string[]): ChildProcess {
   const flags = settingFlags(node, bootstrap)
   const log = openSync(node.log, 'a')
   try {
     const args = [ENTRY, 'start', '--home', node.home, ...flags]
     const env = { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? COMPILED }
-    return spawn(process.execPath, args, { stdio: ['ignore', log, log, 'ipc'], detached: true, env })
+    return spawn(process.execPath, args, { stdio: ['ignore', log, log, 'ipc'], env })
   } finally {
     closeSync(log)
   }

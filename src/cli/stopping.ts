@@ -4,8 +4,9 @@
 const SAME_SIGNAL_MS = 1_000
 
 /**
- * Resolves at SIGINT or SIGTERM, or when the process that started this one goes away where it keeps a channel. A second signal a
- * while later ends the process at once, for those who do not want to wait.
+ * Resolves at SIGINT or SIGTERM. A second signal a while later ends the process at once, for those who do not want to wait. Where
+ * the process that started this one keeps a channel, what a terminal sends to both is that one's to act on: this one ends at
+ * SIGTERM, or when the channel closes.
  */
 export function untilStopped(): Promise<void> {
   let stoppedAt: number | undefined
@@ -15,13 +16,15 @@ export function untilStopped(): Promise<void> {
       stoppedAt ??= Date.now()
       resolve()
     }
-    process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
-    if (process.connected) {
-      process.once('disconnect', () => {
-        stoppedAt ??= Date.now()
-        resolve()
-      })
+    if (!process.connected) {
+      process.on('SIGINT', stop)
+      return
     }
+    for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+    process.once('disconnect', () => {
+      stoppedAt ??= Date.now()
+      resolve()
+    })
   })
 }

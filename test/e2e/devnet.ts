@@ -25,6 +25,7 @@ function launch(args: string[], environment: Record<string, string>): Running {
   const child = spawn(process.execPath, [command, ...args], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   })
   let text = ''
   const listeners = new Set<() => void>()
@@ -59,7 +60,9 @@ function launch(args: string[], environment: Record<string, string>): Running {
       })
     },
     async end(signal) {
-      child.kill(signal)
+      // A terminal's Ctrl-C reaches the whole process group, the nodes of a devnet too.
+      if (signal === 'SIGINT') process.kill(-child.pid!, signal)
+      else child.kill(signal)
       return exited
     },
   }
