@@ -57,6 +57,7 @@ export function startCommand(run: Run) {
       const error = await Promise.race([stopped, fatal])
       setTimeout(() => process.exit(EXIT_FAILED), STOP_MS).unref()
       await node.stop()
+      logger.info('the node has stopped')
       // The channel to the process that started this one would keep it alive, and so would a timer that somebody forgot.
       if (process.connected) process.disconnect()
       setTimeout(() => process.exit(), LINGER_MS).unref()

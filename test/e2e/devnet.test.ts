@@ -1,5 +1,5 @@
 // What the README promises, done as a user does it: `quorate devnet` and the commands beside it, over real processes.
-import { copyFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDevnet, type Devnet, type Running } from './devnet.ts'
@@ -143,6 +143,10 @@ describe('a devnet', () => {
     const { certifiedHeight } = before[0]!
     const hashes = await hashesAt(devnet, certifiedHeight)
     expect(await running.end('SIGINT')).toBe(0)
+    for (const index of [0, 1, 2, 3]) {
+      const log = await readFile(join(devnet.directory, `node-${index}`, 'node.log'), 'utf8')
+      expect(log.trimEnd().split('\n').at(-1)).toContain('the node has stopped')
+    }
     running = await devnet.up()
     expect((await status(devnet, 0)).height).toBe(certifiedHeight)
     expect(await hashesAt(devnet, certifiedHeight)).toEqual(hashes)
