@@ -114,7 +114,8 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
   const api: ApiNode = {
     genesis,
     genesisHash,
-    ledger: { ...ledger, block: createBlockCache(ledger) },
+    // Whoever asks for blocks asks for whole ones.
+    ledger: { ...ledger, oldestHeight: ledger.oldestBlock, block: createBlockCache(ledger) },
     status,
     ready: () =>
       readiness({
@@ -164,10 +165,11 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
     async load() {
       const { h, lastExec } = core.state
       for (let height = h; height <= lastExec; height++) {
-        const block = await ledger.block(height)
-        if (block === undefined) throw new Error(`the ledger has no block ${height}`)
-        if (height === h) certified = block
-        else uncertified.set(height, block)
+        // Of a ledger that begins here the header is all there is.
+        const [header, blockHash] = await Promise.all([ledger.header(height), ledger.blockHash(height)])
+        if (header === undefined || blockHash === undefined) throw new Error(`the ledger has no block ${height}`)
+        if (height === h) certified = { header, blockHash }
+        else uncertified.set(height, { header, blockHash })
       }
     },
     onBeat() {

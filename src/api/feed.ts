@@ -35,6 +35,8 @@ export function createFeed(node: Pick<ApiNode, 'ledger' | 'onCertified' | 'expla
   })
 
   async function read(height: number): Promise<FeedItem[] | undefined> {
+    // A slow stream may be overtaken by pruning: it ends, and resuming it says PRUNED.
+    if (height < (node.ledger.oldestHeight?.() ?? 0)) return undefined
     const block = await node.ledger.block(height)
     return block === undefined ? undefined : itemsOf(block, node.explain)
   }

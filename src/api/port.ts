@@ -86,7 +86,7 @@ export interface LedgerReader {
     limit: number
   }): Promise<{ id: string; height: number; index: number }[]>
   stateAt(height: number): StateReader
-  /** The lowest height whose block is kept; absent, every block is. */
+  /** The lowest height whose whole block is kept; absent, every block is. Below it, `block` throws an error with code PRUNED. */
   oldestHeight?(): number
   /** The path from `key` to the state root after `height`. Absent where this node keeps no tree to prove from. May throw PRUNED. */
   proveState?(height: number, key: string): Promise<StatePath>

@@ -10,6 +10,7 @@ import {
 } from '../types/block.ts'
 import { fromHex, toHex } from '../types/hex.ts'
 import { type Codec, decode, encode, list } from '../types/schema.ts'
+import { Pruned } from './errors.ts'
 import {
   after,
   type HeightKind,
@@ -21,6 +22,7 @@ import {
   listingKey,
   listingPrefix,
   nonceKey,
+  oldestKey,
   placeBytes,
   readHeight,
   readPlace,
@@ -76,6 +78,18 @@ export function readHead(store: Store): Head | undefined {
   return stored === undefined ? undefined : { height: readHeight(stored), blockHash: toHex(stored.subarray(8)) }
 }
 
+/** The base: below it no block is kept, at it the header, the certificate and the state, above it whole blocks. 0 is block 0 itself, whole. */
+export function readOldest(store: Store): number {
+  const stored = store.getSync(oldestKey)
+  return stored === undefined ? 0 : readHeight(stored)
+}
+
+/** The lowest height whose batch and receipts are kept. */
+export function readOldestBlock(store: Store): number {
+  const oldest = readOldest(store)
+  return oldest === 0 ? 0 : oldest + 1
+}
+
 /** Everything a block adds to the store but its state. */
 export function blockOperations({ header, blockHash, batch, transactions, receipts }: BlockToCommit): Operation[] {
   const { height } = header
@@ -104,25 +118,34 @@ export function blockOperations({ header, blockHash, batch, transactions, receip
 }
 
 export function createBlockReader(store: Store) {
-  async function read<T>(kind: HeightKind, height: number, codec: Codec<T>, skip = 0): Promise<T | undefined> {
+  /** Undefined where there is none yet; throws Pruned where there was one. Headers and certificates of epochs' ends stay for ever. */
+  async function get(kind: HeightKind, height: number): Promise<Buffer | undefined> {
     const stored = await store.get(heightKey(kind, height))
+    if (stored !== undefined) return stored
+    const isBody = kind === 'batch' || kind === 'receipts'
+    const oldest = isBody ? readOldestBlock(store) : readOldest(store)
+    if (height < oldest) throw new Pruned(height, oldest, 'block')
+    return undefined
+  }
+  async function read<T>(kind: HeightKind, height: number, codec: Codec<T>, skip = 0): Promise<T | undefined> {
+    const stored = await get(kind, height)
     return stored === undefined ? undefined : decode(codec, plain(stored.subarray(skip)))
   }
   const header = (height: number) => read('header', height, headerCodec, 32)
   const receipts = (height: number) => read('receipts', height, receiptsCodec)
   const certificate = (height: number) => read('certificate', height, certificateCodec)
   async function batch(height: number): Promise<Uint8Array | undefined> {
-    const stored = await store.get(heightKey('batch', height))
+    const stored = await get('batch', height)
     return stored === undefined ? undefined : plain(stored)
   }
 
   async function blockHash(height: number): Promise<string | undefined> {
-    const stored = await store.get(heightKey('header', height))
+    const stored = await get('header', height)
     return stored === undefined ? undefined : toHex(stored.subarray(0, 32))
   }
 
   async function block(height: number): Promise<StoredBlock | undefined> {
-    const stored = await store.get(heightKey('header', height))
+    const stored = await get('header', height)
     if (stored === undefined) return undefined
     const [body, outcome] = await Promise.all([batch(height), receipts(height)])
     if (body === undefined) throw missing(`batch of block ${height}`)

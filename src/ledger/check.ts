@@ -6,7 +6,7 @@ import { blockHash as hashOfHeader } from '../crypto/digest.ts'
 import { type Header, headerCodec, ZERO_HASH } from '../types/block.ts'
 import { toHex } from '../types/hex.ts'
 import { decode } from '../types/schema.ts'
-import { createBlockReader, readHead } from './blocks.ts'
+import { createBlockReader, readHead, readOldest, readOldestBlock } from './blocks.ts'
 import { LedgerDamaged, LedgerForeign, LedgerLocked } from './errors.ts'
 import { claim } from './format.ts'
 import { certifiedKey, type HeightKind, heightKey, kindRange, readHeight } from './keys.ts'
@@ -47,7 +47,7 @@ export async function checkStore(store: Store, stateRoot: string | undefined): P
     const head = readHead(store)
     if (head === undefined) return checkEmpty(store)
     const faults = [
-      ...(await checkHeights(store, 'header', 0, head.height)),
+      ...(await checkHeights(store, 'header', readOldest(store), head.height)),
       ...(await checkCertificates(store, head.height)),
       ...(await checkRecent(store, head)),
     ]
@@ -101,14 +101,19 @@ async function checkCertificates(store: Store, head: number): Promise<Fault[]> {
   const stored = store.getSync(certifiedKey)
   const certified = stored === undefined ? 0 : readHeight(stored)
   if (certified > head) return [damaged('the certified height', `it is ${certified}, above the head at ${head}`)]
-  return certified === 0 ? [] : checkHeights(store, 'certificate', 1, certified)
+  const oldest = readOldest(store)
+  if (certified < oldest)
+    return [damaged('the certified height', `it is ${certified}, below the oldest kept at ${oldest}`)]
+  return certified === 0 ? [] : checkHeights(store, 'certificate', Math.max(1, oldest), certified)
 }
 
 /** The last blocks' parts, the head's own hash, and each parent link below it. */
 async function checkRecent(store: Store, head: { height: number; blockHash: string }): Promise<Fault[]> {
   const faults: Fault[] = []
+  const oldest = readOldest(store)
+  const oldestBlock = readOldestBlock(store)
   let expected = head.blockHash
-  for (let height = head.height; height >= 0 && height > head.height - RECENT_BLOCKS; height--) {
+  for (let height = head.height; height >= oldest && height > head.height - RECENT_BLOCKS; height--) {
     const stored = await store.get(heightKey('header', height))
     if (stored === undefined) break // Reported as a gap.
     const header: Header = decode(headerCodec, stored.subarray(32))
@@ -117,7 +122,7 @@ async function checkRecent(store: Store, head: { height: number; blockHash: stri
     if (actual !== expected || toHex(stored.subarray(0, 32)) !== expected) {
       faults.push(damaged(`block ${height}`, `its hash is ${actual}, but ${source} says ${expected}`))
     }
-    for (const kind of ['batch', 'receipts'] as const) {
+    for (const kind of height < oldestBlock ? [] : (['batch', 'receipts'] as const)) {
       const part = await store.get(heightKey(kind, height))
       if (part === undefined) faults.push(damaged(`the ${kind} of block ${height}`, 'it is missing'))
     }

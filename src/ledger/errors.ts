@@ -27,14 +27,16 @@ export class LedgerForeign extends Error {
   }
 }
 
-/** State at this height is no longer kept. */
+/** State or a block at this height is no longer kept. */
 export class Pruned extends Error {
   readonly code = 'PRUNED'
+  /** The lowest height at which the same can be read. */
   readonly oldestHeight: number
-  constructor(height: number, oldestHeight: number) {
+  constructor(height: number, oldestHeight: number, thing: 'state' | 'block' = 'state') {
+    const mend = thing === 'state' ? 'read at a later height' : 'read a later one'
     super(
-      `The state at height ${height} is pruned: this node keeps it from height ${oldestHeight} on. ` +
-        'Ask a node with a longer history, or read at a later height.',
+      `The ${thing} at height ${height} is pruned: this node keeps it from height ${oldestHeight} on. ` +
+        `Ask a node with a longer history, or ${mend}.`,
     )
     this.name = 'Pruned'
     this.oldestHeight = oldestHeight
@@ -50,6 +52,17 @@ export class AboveHead extends Error {
     super(`The state at height ${height} does not exist yet: ${head}. Wait for that block, or read at the head.`)
     this.name = 'AboveHead'
     this.headHeight = headHeight
+  }
+}
+
+/** The folder in which a ledger was to be built anew holds something already. */
+export class LedgerOccupied extends Error {
+  readonly code = 'LEDGER_OCCUPIED'
+  constructor(directory: string) {
+    super(
+      `A ledger cannot be built in ${directory}: the folder is not empty. Move it aside, or remove it if an earlier attempt left it.`,
+    )
+    this.name = 'LedgerOccupied'
   }
 }
 

@@ -1,17 +1,23 @@
 // Whose ledger a folder holds, and in which format: the first entry written and the first one read.
 import { fromHex, toHex } from '../types/hex.ts'
 import { readHead } from './blocks.ts'
-import { LedgerForeign } from './errors.ts'
+import { LedgerDamaged, LedgerForeign } from './errors.ts'
 import { FORMAT_VERSION, formatKey } from './keys.ts'
-import { missing, type Store } from './store.ts'
+import { missing, type Operation, type Store } from './store.ts'
+
+export const formatOperation = (genesisHash: string): Operation => ({
+  type: 'put',
+  key: formatKey,
+  value: Buffer.concat([Buffer.of(FORMAT_VERSION), fromHex(genesisHash)]),
+})
 
 /** Marks an empty folder as this network's, and refuses any other's. */
 export async function claim(store: Store, directory: string, genesisHash: string): Promise<void> {
   const stored = await store.get(formatKey)
   if (stored === undefined) {
     if (readHead(store) !== undefined) throw missing('format entry, though it has a head')
-    const value = Buffer.concat([Buffer.of(FORMAT_VERSION), fromHex(genesisHash)])
-    return store.write([{ type: 'put', key: formatKey, value }])
+    if (!(await isEmpty(store))) throw halfBuilt(directory)
+    return store.write([formatOperation(genesisHash)])
   }
   if (stored[0] !== FORMAT_VERSION) {
     throw new LedgerForeign(
@@ -26,4 +32,20 @@ export async function claim(store: Store, directory: string, genesisHash: string
         'Start with the genesis file that made the folder, or with another home.',
     )
   }
+}
+
+async function isEmpty(store: Store): Promise<boolean> {
+  const cursor = store.cursor({ gte: Buffer.of(0), lt: Buffer.of(0xff), limit: 1 })
+  try {
+    return (await cursor.next()) === undefined
+  } finally {
+    await cursor.close()
+  }
+}
+
+/** A ledger that is built from a state gets its format entry last. */
+function halfBuilt(directory: string): LedgerDamaged {
+  return new LedgerDamaged(
+    `The ledger folder ${directory} is half built: what made it from a snapshot or a backup was interrupted. Remove the folder and make it again.`,
+  )
 }

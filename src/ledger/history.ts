@@ -44,6 +44,9 @@ function readBounds(stored: Buffer | undefined): Bounds {
     : { oldest: readHeight(stored), prunedTo: readHeight(stored, 8) }
 }
 
+export const historyBounds = ({ oldest, prunedTo }: Bounds): Buffer =>
+  Buffer.concat([heightBytes(oldest), heightBytes(prunedTo)])
+
 /** `height` undefined is the head as each call finds it. */
 export function createStateView(store: Store, height: number | undefined): StateView {
   async function read<T>(use: (at: number, snapshot: Snapshot, isLatest: boolean) => Promise<T>): Promise<T> {
@@ -197,7 +200,7 @@ async function pruning(store: Store, height: number, historyBlocks: number): Pro
   } finally {
     await cursor.close()
   }
-  operations.push({ type: 'put', key: historyKey, value: Buffer.concat([heightBytes(oldest), heightBytes(prunedTo)]) })
+  operations.push({ type: 'put', key: historyKey, value: historyBounds({ oldest, prunedTo }) })
   return operations
 }
 

@@ -11,6 +11,7 @@ export const kinds = {
   head: 'e',
   certified: 'z',
   history: 'o',
+  oldest: 'l',
   header: 'h',
   batch: 'b',
   receipts: 'r',
@@ -57,6 +58,7 @@ export const formatKey = letter('format')
 export const headKey = letter('head')
 export const certifiedKey = letter('certified')
 export const historyKey = letter('history')
+export const oldestKey = letter('oldest')
 
 export type HeightKind = 'header' | 'batch' | 'receipts' | 'certificate'
 export const heightKey = (kind: HeightKind, height: number): Buffer =>

@@ -7,7 +7,15 @@ import { STATE_HISTORY_BLOCKS } from '../limits.ts'
 import { type Certificate, certificateCodec, ZERO_HASH } from '../types/block.ts'
 import { type Evidence, evidenceCodec } from '../types/evidence.ts'
 import { decode, encode } from '../types/schema.ts'
-import { type BlockToCommit, blockOperations, createBlockReader, type Head, readHead } from './blocks.ts'
+import {
+  type BlockToCommit,
+  blockOperations,
+  createBlockReader,
+  type Head,
+  readHead,
+  readOldest,
+  readOldestBlock,
+} from './blocks.ts'
 import { checkStore, type Fault } from './check.ts'
 import { claim } from './format.ts'
 import { createStateView, type StateView, stateOperations } from './history.ts'
@@ -86,6 +94,8 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
     const operations: Operation[] = []
     for (const certificate of certificates) {
       const { height, blockHash } = certificate
+      // Certified long ago, or it would not be pruned.
+      if (height >= 1 && height < readOldest(store)) continue
       const executed = height < 1 ? undefined : await reader.blockHash(height)
       if (executed !== blockHash) {
         const have = executed === undefined ? 'no such block is executed' : `the executed block is ${executed}`
@@ -109,6 +119,13 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
     ...reader,
     /** The last executed block; undefined on an empty ledger. */
     head: (): Head | undefined => readHead(store),
+    /**
+     * The base: the header, the certificate and the state of this height are there, whole blocks only above it; 0 while every block is
+     * kept. Headers and certificates of epochs' ends are there below it too. Reads of what is gone throw Pruned.
+     */
+    oldestHeight: (): number => readOldest(store),
+    /** The lowest height whose whole block is kept: the one above the base, or 0. */
+    oldestBlock: (): number => readOldestBlock(store),
     /** The latest executed value of a state key. */
     getState: (key: string): string | undefined => store.getSync(stateKey(key))?.toString('utf8'),
     /** The state root there would be after these writes. Nothing changes. */

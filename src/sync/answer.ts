@@ -11,7 +11,7 @@ export interface BlockSource {
   certificate(height: number): Promise<Certificate | undefined>
 }
 
-/** Answers a block request: consecutive certified blocks, bounded in number and bytes. Throws DecodeError on a malformed request. */
+/** Answers a block request: consecutive certified blocks, bounded in number and bytes; none where they are pruned. Throws DecodeError on a malformed request. */
 export async function answerBlockRequest(ledger: BlockSource, payload: Uint8Array): Promise<Uint8Array> {
   const { from, limit }: BlockRequest = decode(blockRequestCodec, payload)
   const blocks: CertifiedBlock[] = []
@@ -22,11 +22,17 @@ export async function answerBlockRequest(ledger: BlockSource, payload: Uint8Arra
       ledger.header(height),
       ledger.certificate(height),
       ledger.batch(height),
-    ])
+    ]).catch(nothingIfPruned)
     if (header === undefined || certificate === undefined || batch === undefined) break
     if (blocks.length > 0 && bytes + batch.length > FETCH_BYTES_MAX) break
     bytes += batch.length
     blocks.push({ header, certificate, batch })
   }
   return encode(blockAnswerCodec, blocks)
+}
+
+/** Blocks may also be pruned between two reads. */
+function nothingIfPruned(error: unknown): [undefined, undefined, undefined] {
+  if (error instanceof Error && 'code' in error && error.code === 'PRUNED') return [undefined, undefined, undefined]
+  throw error
 }

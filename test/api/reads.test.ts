@@ -179,6 +179,10 @@ describe('GET /v1/blocks', () => {
       expect(answer.body.oldestHeight).toBe(2)
     }
     expect((await get('/v1/blocks')).body.blocks).toHaveLength(1)
+    const heights = (await get('/v1/transactions')).body.transactions.map(({ height }: { height: number }) => height)
+    expect([heights.length > 0, heights.every((height: number) => height === 2)]).toEqual([true, true])
+    const unknown = await get(`/v1/transactions/${'0'.repeat(64)}`)
+    expect([problemOf(unknown), unknown.body.oldestHeight]).toEqual([{ status: 404, code: 'UNKNOWN_TRANSACTION' }, 2])
   })
 })
 

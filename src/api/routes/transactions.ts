@@ -66,10 +66,18 @@ export async function placeOf(ledger: LedgerReader, id: string): Promise<{ heigh
   const place = await ledger.findTransaction(id)
   const certifiedHeight = ledger.certifiedHeight()
   if (place !== undefined && place.height <= certifiedHeight) return place
+  const oldestHeight = ledger.oldestHeight?.() ?? 0
+  if (oldestHeight === 0) {
+    throw new Problem(
+      'UNKNOWN_TRANSACTION',
+      `No block up to the certified height ${certifiedHeight} has transaction ${id}: submit it, or wait for it.`,
+      { id, certifiedHeight },
+    )
+  }
   throw new Problem(
     'UNKNOWN_TRANSACTION',
-    `No block up to the certified height ${certifiedHeight} has transaction ${id}: submit it, or wait for it.`,
-    { id, certifiedHeight },
+    `No block from height ${oldestHeight} to ${certifiedHeight} has transaction ${id}, and earlier ones are pruned here: submit it, wait for it, or ask a node with a longer history.`,
+    { id, certifiedHeight, oldestHeight },
   )
 }
 
@@ -92,6 +100,8 @@ async function listTransactions({ node, limits }: ApiContext, { sender, contract
   let open: { block: StoredBlock; wires: Uint8Array[] } | undefined
   let bytes = 0
   for (const { height, index } of places) {
+    // An index may for a moment say more than is kept.
+    if (height < (ledger.oldestHeight?.() ?? 0)) break
     if (transactions.length === limit || bytes >= limits.pageBytes) return { transactions, next: `${height}-${index}` }
     if (open?.block.header.height !== height) {
       const block = await readBlock(ledger, height)

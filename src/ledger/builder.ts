@@ -1,0 +1,114 @@
+// A ledger that begins in the middle: from the state at a certified height instead of from genesis. Snapshots and backups build on it.
+//
+// The height becomes the base (docs/data.md): header, certificate and state are there, blocks from the next height on are executed as
+// on any ledger. The format entry is written last, together with the head, so a folder whose building was interrupted is never opened.
+import { mkdir, readdir } from 'node:fs/promises'
+import { blockHash } from '../crypto/digest.ts'
+import { type Certificate, certificateCodec, type Header, headerCodec } from '../types/block.ts'
+import { fromHex } from '../types/hex.ts'
+import { encode } from '../types/schema.ts'
+import { LedgerOccupied } from './errors.ts'
+import { formatOperation } from './format.ts'
+import { historyBounds } from './history.ts'
+import { certifiedKey, headKey, heightBytes, heightKey, historyKey, oldestKey, stateKey } from './keys.ts'
+import { type Operation, openStore } from './store.ts'
+import { createStateTree } from './tree.ts'
+
+export interface CertifiedHeader {
+  header: Header
+  certificate: Certificate
+}
+
+export interface LedgerBuilder {
+  /** Adds state entries, `contract NUL key` with JSON text, in any order. Memory: about 130 bytes an entry for the tree. */
+  putState(entries: Iterable<readonly [key: string, value: string]>): Promise<void>
+  /**
+   * Makes the folder a ledger whose head and base this header is, in one synced write, and closes it. Refuses a header whose state
+   * root is not that of the entries. The signatures are the caller's to check, and so are `boundaries`: the last headers of the
+   * epochs before, which light clients need.
+   */
+  finish(base: CertifiedHeader, boundaries?: CertifiedHeader[]): Promise<void>
+  /** Closes without making a ledger. The folder is of no use then: remove it. */
+  abandon(): Promise<void>
+}
+
+/** State entries in one write: bounded by number and by bytes. */
+const BATCH_ENTRIES_MAX = 4_096
+const BATCH_BYTES_MAX = 4 * 1024 * 1024
+
+/** The folder must be empty or absent: LedgerOccupied otherwise. */
+export async function openLedgerBuilder(directory: string, genesisHash: string): Promise<LedgerBuilder> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  if ((await readdir(directory)).length > 0) throw new LedgerOccupied(directory)
+  const store = await openStore(directory)
+  const tree = createStateTree()
+  let entriesWritten = 0
+
+  async function write(entries: [string, string][]): Promise<void> {
+    if (entries.length === 0) return
+    tree.adopt(tree.prepare(entries))
+    await store.write(
+      entries.map(([key, value]) => ({ type: 'put', key: stateKey(key), value: Buffer.from(value, 'utf8') })),
+    )
+    entriesWritten += entries.length
+  }
+
+  return {
+    async putState(entries) {
+      let batch: [string, string][] = []
+      let bytes = 0
+      for (const [key, value] of entries) {
+        if (!key.isWellFormed() || !value.isWellFormed())
+          throw new Error(`The state entry ${JSON.stringify(key)} has a lone surrogate.`)
+        batch.push([key, value])
+        bytes += key.length + value.length
+        if (batch.length < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX) continue
+        await write(batch)
+        batch = []
+        bytes = 0
+      }
+      await write(batch)
+    },
+    async finish(base, boundaries = []) {
+      const { height, stateRoot } = base.header
+      if (height < 1) throw new Error('A ledger is built on a certified block, and block 0 has no certificate.')
+      const root = tree.root()
+      if (root !== stateRoot) {
+        throw new Error(
+          `The state given for block ${height} has the root ${root}, ${entriesWritten} entries written, but its header says ${stateRoot}.`,
+        )
+      }
+      for (const { header } of boundaries)
+        if (header.height >= height)
+          throw new Error(`The header of block ${header.height} is not below the base ${height}.`)
+      const operations = [...boundaries, base].flatMap((one) => certifiedHeaderOperations(one, genesisHash))
+      const at = heightBytes(height)
+      await store.write([
+        ...operations,
+        { type: 'put', key: headKey, value: Buffer.concat([at, fromHex(blockHash(base.header))]) },
+        { type: 'put', key: certifiedKey, value: at },
+        { type: 'put', key: oldestKey, value: at },
+        { type: 'put', key: historyKey, value: historyBounds({ oldest: height, prunedTo: height + 1 }) },
+        formatOperation(genesisHash),
+      ])
+      await store.close()
+    },
+    abandon: () => store.close(),
+  }
+}
+
+function certifiedHeaderOperations({ header, certificate }: CertifiedHeader, genesisHash: string): Operation[] {
+  const { height } = header
+  const hash = blockHash(header)
+  if (header.genesisHash !== genesisHash) throw new Error(`The header of block ${height} is of another network.`)
+  if (certificate.height !== height || certificate.blockHash !== hash)
+    throw new Error(`The certificate given for block ${height} is of another block.`)
+  return [
+    {
+      type: 'put',
+      key: heightKey('header', height),
+      value: Buffer.concat([fromHex(hash), encode(headerCodec, header)]),
+    },
+    { type: 'put', key: heightKey('certificate', height), value: encode(certificateCodec, certificate) },
+  ]
+}
