@@ -47,6 +47,9 @@ export const REPLAY_BYTES_MAX = 4 * 1024 * 1024
 /** State history a node keeps, in blocks behind its head: how far back `?height=` reaches. */
 export const STATE_HISTORY_BLOCKS = 10_000
 
+/** The largest frame between validators: a proposal with its batch, a batch asked for, a NEW-VIEW. */
+export const PROPOSAL_FRAME_BYTES_MAX = 8 * 1024 * 1024
+
 /** HTTP bodies: one transaction, or a batch of them. */
 export const API_BODY_BYTES_MAX = 4 * 1024 * 1024
 export const API_TRANSACTIONS_PER_REQUEST_MAX = 1_000

@@ -1,11 +1,11 @@
 // What this node hears of the others, and what that says about the network: who is there, who is missing, behind or of another
 // opinion, and whether anything can commit. Silence and standing still are measured on the clock that never jumps.
 import type { PeerState, PeerView, ReadyView } from './api/port.ts'
-import { weakQuorumOf } from './consensus/quorum.ts'
 import type { State } from './consensus/state.ts'
 import { STATUS_INTERVAL_MS } from './limits.ts'
 import type { Validator } from './types/epoch.ts'
 import type { Status } from './types/message.ts'
+import { weakQuorumOf } from './types/quorum.ts'
 
 /**
  * How long a node may be silent, or stay behind, before that is said of it. It lies between two STATUSes, so that one that is late or

@@ -43,7 +43,7 @@ export function showCommand(run: Run) {
       if (!parsed.ok) throw await refusal(file!, parsed.faults)
       const { genesis, hash } = parsed
       const { chainId, time, engineHash, validators, parameters, roles, contracts } = genesis
-      const { quorumOf } = await import('../client/genesis.ts')
+      const { quorumOf } = await import('../types/quorum.ts')
       const document = {
         genesisHash: hash,
         chainId,

@@ -2,6 +2,7 @@
 // document that has it is the one that the network's makers agreed on.
 import { epochHash, firstEpoch, genesisHash as hashGenesis } from '../crypto/digest.ts'
 import type { Genesis, Validator } from '../types/epoch.ts'
+import { quorumOf } from '../types/quorum.ts'
 import { ClientError } from './error.ts'
 
 /** Whose signatures count: one epoch's validators, fixed by the genesis document. */
@@ -12,12 +13,6 @@ export interface TrustedEpoch {
   validatorsHash: string
   validators: readonly Validator[]
   quorum: number
-}
-
-/** q = ⌈(n+f+1)/2⌉ with f = ⌊(n−1)/3⌋: any two quorums share an honest validator (docs/protocol.md, "Quorums"). */
-export function quorumOf(validators: number): number {
-  const faulty = Math.floor((validators - 1) / 3)
-  return Math.ceil((validators + faulty + 1) / 2)
 }
 
 /**

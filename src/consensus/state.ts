@@ -2,8 +2,8 @@
 import type { Certificate, Header } from '../types/block.ts'
 import type { EpochRecord } from '../types/epoch.ts'
 import type { NewView, Prepared, Proposal, Signed, Status, ViewChange } from '../types/message.ts'
+import { quorumOf, weakQuorumOf } from '../types/quorum.ts'
 import type { Body, Effects, Vote } from './event.ts'
-import { quorumOf, weakQuorumOf } from './quorum.ts'
 
 export type VotesByView<T> = Map<number, Map<number, T>>
 

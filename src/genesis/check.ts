@@ -1,12 +1,15 @@
 // Every fault of a genesis document at once, so that the organisations mend it in one round.
 import { parseAddress } from '../crypto/address.ts'
 import { isSafeValidatorKey } from '../crypto/ed25519.ts'
+import { PROPOSAL_FRAME_BYTES_MAX } from '../limits.ts'
 import { type Genesis, genesisCodec, PROTOCOL_VERSION, VALIDATORS_MAX, type Validator } from '../types/epoch.ts'
 import { fromHex } from '../types/hex.ts'
+import { newViewBytesMax } from '../types/message.ts'
+import { quorumOf } from '../types/quorum.ts'
 import { encode } from '../types/schema.ts'
 import { CONTRACT_NAME } from '../types/transaction.ts'
 import { type Fault, fault, warning } from './fault.ts'
-import { checkParameters, RULE } from './parameters.ts'
+import { checkParameters, RULE, WINDOW_BLOCKS_MAX } from './parameters.ts'
 import { type GenesisField, HASH, NAME, ROLE_NAME } from './shape.ts'
 
 /** What the running node knows: the hash of its contract engine, and the time in ms since 1970. What is absent is not compared. */
@@ -39,7 +42,11 @@ export function checkFields(genesis: Genesis, context: CheckContext, skip: Reado
     engineHash: () => checkEngineHash(genesis, context),
     time: () => checkTime(genesis, context),
     validators: () => [...checkValidators(genesis.validators), ...countWarnings(genesis.validators.length)],
-    parameters: () => [...checkParameters(genesis.parameters), ...(skip.has('roles') ? [] : checkRuleRoles(genesis))],
+    parameters: () => [
+      ...checkParameters(genesis.parameters),
+      ...(skip.has('validators') ? [] : checkWindow(genesis)),
+      ...(skip.has('roles') ? [] : checkRuleRoles(genesis)),
+    ],
     roles: () => checkRoles(genesis),
     contracts: () => checkContracts(genesis),
   }
@@ -133,6 +140,19 @@ function countWarnings(count: number): Fault[] {
   const lost = count <= 2 ? '; with every vote needed, one lost consensus log stops the network for good' : ''
   const mend = `with ${count} no fault is tolerated and one lying validator can fork the ledger${lost}; add validators`
   return [warning('FEW_VALIDATORS', 'validators', { expected: 'at least 4 validators', got, mend })]
+}
+
+/** A NEW-VIEW grows with the square of the validators and with the window; one that fits in no frame would never arrive. */
+function checkWindow({ validators, parameters }: Genesis): Fault[] {
+  const quorum = quorumOf(validators.length)
+  const fits = (windowBlocks: number) => newViewBytesMax(quorum, windowBlocks) <= PROPOSAL_FRAME_BYTES_MAX
+  const { windowBlocks } = parameters
+  if (validators.length > VALIDATORS_MAX || windowBlocks > WINDOW_BLOCKS_MAX || fits(windowBlocks)) return []
+  let most = windowBlocks
+  while (!fits(most)) most--
+  const expected = `at most ${most} with ${validators.length} validators, or a change of view outgrows the frame that carries it`
+  const mend = 'lower windowBlocks, and inFlightBlocks with it'
+  return [fault('PARAMETER_RELATION', 'parameters.windowBlocks', { expected, got: windowBlocks, mend })]
 }
 
 function checkRuleRoles({ parameters, roles }: Genesis): Fault[] {

@@ -19,7 +19,7 @@ const HOUR_MS = 3_600_000
 /** Keeps every sum of gas an exact integer. */
 const GAS_MAX = 1e15
 /** A view change carries a prepared certificate for each height of the window, at most this many. */
-const WINDOW_BLOCKS_MAX = 1_024
+export const WINDOW_BLOCKS_MAX = 1_024
 
 const ms = (min: number, max: number, meaning: string): ParameterRange => ({ unit: 'ms', min, max, meaning })
 const blocks = (min: number, max: number, meaning: string): ParameterRange => ({ unit: 'blocks', min, max, meaning })

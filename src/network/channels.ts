@@ -60,7 +60,11 @@ export function createChannels(options: ChannelsOptions): Channels {
   }
 
   function send(peer: Peer, channel: Channel, frame: Uint8Array): boolean {
-    if (frame.length > limits.frameBytes[channel]) return false
+    if (frame.length > limits.frameBytes[channel]) {
+      const bytes = { bytes: frame.length, most: limits.frameBytes[channel] }
+      options.logger.warn({ peer: peer.info.id, channel, ...bytes }, 'A frame is too large to be sent.')
+      return false
+    }
     const sender = senderOf(peer.info.id, channel)
     const isQueued = sender.outbox.push(frame)
     if (sender.writer !== undefined) sender.writer.wake()

@@ -1,4 +1,5 @@
 // What the rest of the node sees of the network: types and bounds, no libp2p.
+import { PROPOSAL_FRAME_BYTES_MAX } from '../limits.ts'
 
 /** Separate long-lived streams, one outbound per class and peer, so that a flood of one class never starves another. */
 export type Channel = 'consensus' | 'proposals' | 'transactions'
@@ -53,7 +54,7 @@ export interface NetworkLimits {
 const MIB = 1024 * 1024
 
 export const DEFAULT_LIMITS: Readonly<NetworkLimits> = {
-  frameBytes: { consensus: MIB, proposals: 8 * MIB, transactions: 4 * MIB },
+  frameBytes: { consensus: MIB, proposals: PROPOSAL_FRAME_BYTES_MAX, transactions: 4 * MIB },
   requestBytes: MIB,
   responseBytes: 16 * MIB,
   gossipBytes: MIB,

@@ -1,5 +1,5 @@
 // One scenario per seed. Some seeds are calm and some meet everything at once: each decides first what kinds of fault it has.
-import { faultsTolerated } from '../consensus/quorum.ts'
+import { faultsTolerated } from '../types/quorum.ts'
 import { createRandom, type Random } from './random.ts'
 import {
   BEHAVIOURS,

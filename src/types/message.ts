@@ -92,6 +92,17 @@ export type ViewChange = ValueOf<typeof viewChangeCodec>
 export const newViewCodec = struct('', { vote: signed['new-view'], viewChanges: list(viewChangeCodec, VALIDATORS_MAX) })
 export type NewView = ValueOf<typeof newViewCodec>
 
+const SIGNER_BYTES_MAX = 69
+const PREPARED_BYTES_MAX = 56
+/** A vote, a header with its longest `proposers`, and a certificate without its signatures. */
+const VIEW_CHANGE_BYTES_MAX = 5_500
+
+/** What a NEW-VIEW can grow to: a quorum's VIEW-CHANGEs, each with a prepared certificate for every height of the window. */
+export function newViewBytesMax(quorum: number, windowBlocks: number): number {
+  const signatures = quorum * SIGNER_BYTES_MAX
+  return 512 + quorum * (VIEW_CHANGE_BYTES_MAX + signatures + windowBlocks * (PREPARED_BYTES_MAX + signatures))
+}
+
 const BATCH_BYTES_MAX = 16 * 1024 * 1024
 
 /** The primary's proposal: its PRE-PREPARE, its own PREPARE, and the batch's bytes beside them. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { quorumOf } from '../../src/consensus/quorum.ts'
+import { quorumOf } from '../../src/types/quorum.ts'
 import { batchOf, Cluster } from './cluster.ts'
 
 /** A deterministic choice from a list of numbers fast-check drew. */

@@ -1,7 +1,7 @@
 // What must hold after every fault: one ledger on all nodes, each certified receipt still in it, each transfer run exactly once.
 
 import { expect } from 'vitest'
-import { faultsTolerated } from '../../src/consensus/quorum.ts'
+import { faultsTolerated } from '../../src/types/quorum.ts'
 import { ask, type Cluster, type Status, sleep, until } from './cluster.ts'
 import type { Certified, Load } from './load.ts'
 

@@ -44,6 +44,22 @@ const cases: [string, Change, string[]][] = [
   ['timeouts', (d) => (d.parameters.timeoutMaxMs = 1_999), ['PARAMETER_RELATION parameters.progressTimeoutMs']],
   ['delay', (d) => (d.parameters.batchDelayMs = 2_001), ['PARAMETER_RELATION parameters.batchDelayMs']],
   ['snapshots', (d) => (d.parameters.snapshotIntervalBlocks = 31), ['PARAMETER_RELATION parameters.windowBlocks']],
+  [
+    'a window whose NEW-VIEW fits in no frame',
+    (d) => {
+      d.validators = Array.from({ length: 100 }, (_, i) => validatorOf(i + 1))
+      d.parameters.windowBlocks = 25
+    },
+    ['PARAMETER_RELATION parameters.windowBlocks'],
+  ],
+  [
+    'the largest window of a hundred validators',
+    (d) => {
+      d.validators = Array.from({ length: 100 }, (_, i) => validatorOf(i + 1))
+      d.parameters.windowBlocks = 24
+    },
+    [],
+  ],
   ['heartbeat', (d) => (d.parameters.heartbeatMs = 19), ['PARAMETER_RELATION parameters.heartbeatMs']],
   ['a rule', (d) => (d.parameters.transact = 'nobody'), ['RULE parameters.transact']],
   ['a rule’s role', (d) => (d.parameters.transact = 'role:member'), ['ROLE_UNKNOWN parameters.transact']],

@@ -1,5 +1,5 @@
 // A validator set with real keys, and what its members sign.
-import { quorumOf } from '../../src/consensus/quorum.ts'
+
 import { blockHash, epochHash } from '../../src/crypto/digest.ts'
 import { createKeyPair, verify, verifyFast } from '../../src/crypto/signer.ts'
 import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
@@ -15,6 +15,7 @@ import {
   type Signed,
   signedBytes,
 } from '../../src/types/message.ts'
+import { quorumOf } from '../../src/types/quorum.ts'
 import { encode } from '../../src/types/schema.ts'
 
 export const GENESIS = 'ab'.repeat(32)

@@ -78,7 +78,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'q = 2f+1 at n = 6',
-    file: 'src/consensus/quorum.ts',
+    file: 'src/types/quorum.ts',
     find: 'Math.ceil((n + faultsTolerated(n) + 1) / 2)',
     replace: '2 * faultsTolerated(n) + 1',
     seeds: { from: 0, count: 20 },
