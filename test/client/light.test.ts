@@ -194,7 +194,6 @@ describe('a certificate counts', () => {
   })
 })
 
-
 test.each(['index', 'light'])('src/client/%s.ts bundles for browsers, without anything of Node', async (name) => {
   const { outputFiles } = await build({
     entryPoints: [new URL(`../../src/client/${name}.ts`, import.meta.url).pathname],
