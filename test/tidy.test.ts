@@ -30,6 +30,7 @@ const ALLOWED: Record<string, string[]> = {
   mempool: [],
   execution: [],
   ledger: [],
+  snapshot: [],
   api: [],
   genesis: [],
   home: ['genesis', 'ledger'],
