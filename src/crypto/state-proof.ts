@@ -35,7 +35,7 @@ export function verifyStatePath({ key, value, siblings, other }: StateClaim, roo
   let hash: Uint8Array
   if (value !== undefined) {
     if (other !== undefined) return false
-    hash = hashPair(LEAF, path, sha256(text.encode(value)))
+    hash = hashLeaf(path, sha256(text.encode(value)))
   } else if (other === undefined) {
     hash = new Uint8Array(HASH_BYTES)
   } else {
@@ -43,14 +43,17 @@ export function verifyStatePath({ key, value, siblings, other }: StateClaim, roo
     const shared = sharedBits(path, other.path)
     // All 256 bits shared is the key's own leaf; fewer than the depth is a leaf from another place.
     if (shared === SIBLINGS_MAX || shared < siblings.length) return false
-    hash = hashPair(LEAF, other.path, other.valueHash)
+    hash = hashLeaf(other.path, other.valueHash)
   }
   for (const [index, sibling] of siblings.entries()) {
     const isRight = bitOf(path, siblings.length - 1 - index) === 1
-    hash = isRight ? hashPair(INNER, sibling, hash) : hashPair(INNER, hash, sibling)
+    hash = isRight ? hashInner(sibling, hash) : hashInner(hash, sibling)
   }
   return equalBytes(hash, root)
 }
+
+export const hashLeaf = (path: Uint8Array, valueHash: Uint8Array): Uint8Array => hashPair(LEAF, path, valueHash)
+export const hashInner = (left: Uint8Array, right: Uint8Array): Uint8Array => hashPair(INNER, left, right)
 
 /** The bit that says at `depth` whether a path goes right. */
 export const bitOf = (path: Uint8Array, depth: number): number => (path[depth >>> 3]! >>> (7 - (depth & 7))) & 1

@@ -9,17 +9,15 @@ import {
   headKey,
   heightBytes,
   historyKey,
-  kinds,
   readHeight,
   readStateKey,
   readUndoKey,
   stateKey,
   undoAfter,
   undoKey,
-  undoneKey,
   undoPrefix,
 } from './keys.ts'
-import type { Cursor, Operation, Snapshot, Store } from './store.ts'
+import type { Cursor, Snapshot, Store } from './store.ts'
 
 export interface StateView {
   get(key: string): Promise<string | undefined>
@@ -28,17 +26,12 @@ export interface StateView {
 }
 
 /** `oldest`: the lowest height whose state can be read. `prunedTo`: there are no undo entries below this height. */
-interface Bounds {
+export interface Bounds {
   oldest: number
   prunedTo: number
 }
 
-const ABSENT = Buffer.of(0)
-const PRESENT = Buffer.of(1)
-/** A block adds one height and prunes up to two, so its work is bounded and what a shortened history left shrinks with every block. */
-const HEIGHTS_PRUNED_PER_BLOCK = 2
-
-function readBounds(stored: Buffer | undefined): Bounds {
+export function readBounds(stored: Buffer | undefined): Bounds {
   return stored === undefined
     ? { oldest: 0, prunedTo: 0 }
     : { oldest: readHeight(stored), prunedTo: readHeight(stored, 8) }
@@ -47,18 +40,37 @@ function readBounds(stored: Buffer | undefined): Bounds {
 export const historyBounds = ({ oldest, prunedTo }: Bounds): Buffer =>
   Buffer.concat([heightBytes(oldest), heightBytes(prunedTo)])
 
+/** A kept height in one unchanging version of the store. */
+export interface KeptHeight {
+  snapshot: Snapshot
+  height: number
+  /** The head in that version. */
+  head: number
+}
+
+/** Opens a kept height; the caller closes its snapshot. Refuses a height that is pruned or not there yet. */
+export async function openHeight(store: Store, height: number): Promise<KeptHeight> {
+  const snapshot = store.snapshot()
+  try {
+    const stored = await store.get(headKey, snapshot)
+    const head = stored === undefined ? undefined : readHeight(stored)
+    if (head === undefined || height > head) throw new AboveHead(height, head)
+    const { oldest } = readBounds(await store.get(historyKey, snapshot))
+    if (height < oldest) throw new Pruned(height, oldest)
+    return { snapshot, height, head }
+  } catch (error) {
+    await snapshot.close()
+    throw error
+  }
+}
+
 /** `height` undefined is the head as each call finds it. */
 export function createStateView(store: Store, height: number | undefined): StateView {
   async function read<T>(use: (at: number, snapshot: Snapshot, isLatest: boolean) => Promise<T>): Promise<T> {
-    const snapshot = store.snapshot()
+    const kept = height === undefined ? undefined : await openHeight(store, height)
+    const snapshot = kept?.snapshot ?? store.snapshot()
     try {
-      const stored = await store.get(headKey, snapshot)
-      const head = stored === undefined ? undefined : readHeight(stored)
-      if (height === undefined) return await use(head ?? 0, snapshot, true)
-      if (head === undefined || height > head) throw new AboveHead(height, head)
-      const { oldest } = readBounds(await store.get(historyKey, snapshot))
-      if (height < oldest) throw new Pruned(height, oldest)
-      return await use(height, snapshot, height === head)
+      return await use(kept?.height ?? 0, snapshot, kept === undefined || kept.height === kept.head)
     } finally {
       await snapshot.close()
     }
@@ -87,7 +99,9 @@ async function valueAt(store: Store, snapshot: Snapshot, key: string, height: nu
   return (await store.get(latestKey, snapshot))?.toString('utf8')
 }
 
-const oldValue = (stored: Buffer): string | undefined => (stored[0] === 1 ? stored.toString('utf8', 1) : undefined)
+/** What an undo entry says the value was. */
+export const oldValue = (stored: Buffer): string | undefined =>
+  stored[0] === 1 ? stored.toString('utf8', 1) : undefined
 
 interface Scan {
   prefix: string
@@ -147,80 +161,4 @@ async function nextChange(cursor: Cursor | undefined, height: number | undefined
     entry = await cursor.next()
   }
   return undefined
-}
-
-/** What makes the state after the block at `height`: the new values, the undo entries, and the pruning of old ones. */
-export async function stateOperations(
-  store: Store,
-  height: number,
-  writes: ReadonlyMap<string, string | null>,
-  historyBlocks: number,
-): Promise<Operation[]> {
-  const operations: Operation[] = []
-  const changed: Buffer[] = []
-  const prefix = Buffer.from(kinds.state, 'latin1')
-  for (const [key, value] of writes) {
-    const latestKey = Buffer.concat([prefix, Buffer.from(key, 'utf8')])
-    const old = store.getSync(latestKey)
-    const fresh = value === null ? undefined : Buffer.from(value, 'utf8')
-    if (old === undefined ? fresh === undefined : fresh?.equals(old) === true) continue
-    operations.push(
-      fresh === undefined ? { type: 'del', key: latestKey } : { type: 'put', key: latestKey, value: fresh },
-    )
-    // Genesis replaces nothing: there is no state before it to go back to.
-    if (height === 0) continue
-    const bytes = latestKey.subarray(1)
-    const replaced = old === undefined ? ABSENT : Buffer.concat([PRESENT, old])
-    operations.push({ type: 'put', key: undoKey(bytes, height), value: replaced })
-    changed.push(bytes)
-  }
-  if (changed.length > 0) operations.push({ type: 'put', key: undoneKey(height), value: packKeys(changed) })
-  operations.push(...(await pruning(store, height, historyBlocks)))
-  return operations
-}
-
-/** Forgets the undo entries that only heights below the kept history need. Heights stop being readable before entries go. */
-async function pruning(store: Store, height: number, historyBlocks: number): Promise<Operation[]> {
-  const bounds = readBounds(store.getSync(historyKey))
-  const oldest = Math.max(bounds.oldest, height - historyBlocks)
-  if (oldest === 0) return []
-  const operations: Operation[] = []
-  const range = { gte: undoneKey(bounds.prunedTo), lt: undoneKey(oldest + 1), limit: HEIGHTS_PRUNED_PER_BLOCK }
-  const cursor = store.cursor(range)
-  let prunedTo = oldest + 1
-  try {
-    for (let taken = 1; taken <= HEIGHTS_PRUNED_PER_BLOCK; taken++) {
-      const entry = await cursor.next()
-      if (entry === undefined) break
-      const undone = readHeight(entry[0], 1)
-      operations.push({ type: 'del', key: entry[0] })
-      for (const key of unpackKeys(entry[1])) operations.push({ type: 'del', key: undoKey(key, undone) })
-      if (taken === HEIGHTS_PRUNED_PER_BLOCK) prunedTo = undone + 1
-    }
-  } finally {
-    await cursor.close()
-  }
-  operations.push({ type: 'put', key: historyKey, value: historyBounds({ oldest, prunedTo }) })
-  return operations
-}
-
-/** Each key's length in 4 bytes, then the key. */
-function packKeys(keys: readonly Buffer[]): Buffer {
-  const packed = Buffer.allocUnsafe(keys.reduce((total, key) => total + 4 + key.length, 0))
-  let at = 0
-  for (const key of keys) {
-    at = packed.writeUInt32BE(key.length, at)
-    at += key.copy(packed, at)
-  }
-  return packed
-}
-
-function unpackKeys(packed: Buffer): Buffer[] {
-  const keys: Buffer[] = []
-  for (let at = 0; at < packed.length; ) {
-    const end = at + 4 + packed.readUInt32BE(at)
-    keys.push(packed.subarray(at + 4, end))
-    at = end
-  }
-  return keys
 }

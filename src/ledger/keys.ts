@@ -25,6 +25,9 @@ export const kinds = {
   state: 's',
   undo: 'u',
   undone: 'v',
+  path: 'p',
+  trunk: 't',
+  stale: 'w',
   evidence: 'y',
 } as const
 export type Kind = keyof typeof kinds
@@ -136,6 +139,61 @@ export function readUndoKey(stored: Buffer): { key: Buffer; height: number } {
 
 /** Which state keys have an undo entry of this height. */
 export const undoneKey = (height: number): Buffer => Buffer.concat([letter('undone'), heightBytes(height)])
+
+/** The state key whose path this is. */
+export const pathKey = (path: Uint8Array): Buffer => Buffer.concat([letter('path'), path])
+
+/** The paths that begin with the first `bits` of this one. */
+export function pathRange(path: Uint8Array, bits: number): { gte: Buffer; lt: Buffer } {
+  const first = pathKey(path.subarray(0, Math.ceil(bits / 8)))
+  const unused = first.length > 1 ? (8 - (bits & 7)) & 7 : 0
+  const last = first.length - 1
+  if (unused > 0) first[last] = (first[last]! >> unused) << unused
+  const lt = Buffer.from(first)
+  // The last of the bits is counted up, and where it overflows the bytes before it.
+  lt[last] = lt[last]! | ((1 << unused) - 1)
+  return { gte: first, lt: after(lt) }
+}
+
+/** How far the pages reach: what makes them fit the head, or not. */
+export const trunkKey = letter('trunk')
+
+/** The records of one page of the state tree start with this; the height follows. `place`: the path to it, filled up with zeros. */
+export function pagePrefix(depth: number, place: Uint8Array): Buffer {
+  const bytes = (depth + 7) >>> 3
+  const prefix = Buffer.allocUnsafe(2 + bytes)
+  prefix.write(kinds.trunk, 0, 'latin1')
+  prefix[1] = depth / 4
+  prefix.set(place.subarray(0, bytes), 2)
+  // A depth is a number of nibbles; the last byte's other nibble is not of the place.
+  if ((depth & 7) !== 0) prefix[1 + bytes]! &= 0xf0
+  return prefix
+}
+export const pageKey = (prefix: Buffer, height: number): Buffer => Buffer.concat([prefix, heightBytes(height)])
+
+/** What a block made stale: pages it wrote whole, and keys it deleted. */
+export const staleKey = (height: number): Buffer => Buffer.concat([letter('stale'), heightBytes(height)])
+
+/** Keys one after the other, each its length in 4 bytes and its bytes. */
+export function packKeys(keys: readonly Buffer[]): Buffer {
+  const packed = Buffer.allocUnsafe(keys.reduce((total, key) => total + 4 + key.length, 0))
+  let at = 0
+  for (const key of keys) {
+    at = packed.writeUInt32BE(key.length, at)
+    at += key.copy(packed, at)
+  }
+  return packed
+}
+
+export function unpackKeys(packed: Buffer): Buffer[] {
+  const keys: Buffer[] = []
+  for (let at = 0; at < packed.length; ) {
+    const end = at + 4 + packed.readUInt32BE(at)
+    keys.push(packed.subarray(at + 4, end))
+    at = end
+  }
+  return keys
+}
 
 /** The first key after all that start with `prefix`. Kinds are ASCII letters, so there always is one. */
 export function after(prefix: Buffer): Buffer {

@@ -18,23 +18,33 @@ import {
 } from './blocks.ts'
 import { checkStore, type Fault } from './check.ts'
 import { claim } from './format.ts'
-import { createStateView, type StateView, stateOperations } from './history.ts'
+import { createStateView, openHeight, readBounds, type StateView } from './history.ts'
 import {
   certifiedKey,
   evidenceKey,
   heightBytes,
   heightKey,
+  historyKey,
   kindRange,
+  pagePrefix,
   readHeight,
   readStateKey,
   stateKey,
+  trunkKey,
 } from './keys.ts'
+import { type Leaf, type LeafRange, readLeaves } from './leaves.ts'
+import { proveState, type StatePath } from './state-paths.ts'
+import { stateOperations } from './state-writes.ts'
 import { type Operation, openStore, type Store } from './store.ts'
 import { createStateTree, type StateTree, type TreeChange, type Writes } from './tree.ts'
+import { makesStale, pageOperation, trunkState, trunkStateOperation } from './trunk.ts'
+import { ensureTrunk } from './trunk-check.ts'
 
 export type { BlockToCommit, Head, StoredBlock, TransactionPlace, TransactionQuery } from './blocks.ts'
 export type { Fault } from './check.ts'
 export type { StateView } from './history.ts'
+export type { Leaf, LeafRange } from './leaves.ts'
+export type { StatePath } from './state-paths.ts'
 
 export interface LedgerOptions {
   directory: string
@@ -43,17 +53,21 @@ export interface LedgerOptions {
   historyBlocks?: number
   /** Only the committing thread needs the state tree; it takes about 130 bytes a key. */
   readonly tree: boolean
+  /** Subtrees with more leaves have a page on the disk; what is below is hashed when a path is asked for. */
+  readonly twigLeaves?: number
 }
 
 export interface Ledger extends ReturnType<typeof createLedger> {}
 
 const TREE_CHUNK_KEYS = 65_536
+const TWIG_LEAVES = 128
 
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const store = await openStore(options.directory)
   try {
     await claim(store, options.directory, options.genesisHash)
     const tree = options.tree ? await loadTree(store) : undefined
+    if (tree !== undefined) await fitTrunk(store, tree, options)
     return createLedger(store, tree, options)
   } catch (error) {
     await store.close()
@@ -78,6 +92,14 @@ async function loadTree(store: Store): Promise<StateTree> {
     await cursor.close()
   }
   return tree
+}
+
+/** A state that is not the head's is damage to report, and no reason to build anything from it. */
+async function fitTrunk(store: Store, tree: StateTree, { twigLeaves = TWIG_LEAVES }: LedgerOptions): Promise<void> {
+  const head = readHead(store)
+  const header = head === undefined ? undefined : await createBlockReader(store).header(head.height)
+  if (head !== undefined && header?.stateRoot !== tree.root()) return
+  await ensureTrunk(store, tree, head?.height, twigLeaves)
 }
 
 function createLedger(store: Store, tree: StateTree | undefined, options: LedgerOptions) {
@@ -157,6 +179,22 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
     certifiedHeight,
     /** The state after the block at `height`. */
     stateAt: (height: number): StateView => createStateView(store, height),
+    /** The path from `key` to the state root after the block at `height`. Refuses what `stateAt` refuses, and heights from before the tree was built. */
+    proveState: (height: number, key: string): Promise<StatePath> => proveState(store, height, key),
+    /** The lowest height whose state can be proven. */
+    oldestProvableHeight(): number {
+      const stored = trunkState(store.getSync(trunkKey))
+      return Math.max(stored?.base ?? 0, readBounds(store.getSync(historyKey)).oldest)
+    },
+    /** The state after the block at `height` in the order of the keys' paths: all, or what is below the first bits of one. */
+    async *leavesAt(height: number, range: LeafRange = { path: new Uint8Array(), bits: 0 }): AsyncGenerator<Leaf> {
+      const at = await openHeight(store, height)
+      try {
+        yield* readLeaves(store, at, range)
+      } finally {
+        await at.snapshot.close()
+      }
+    },
     /** What is wrong with the ledger on the disk, as start-up wants to know it. */
     check: (): Promise<Fault[]> => checkStore(store, tree?.root()),
     /** Bytes on the disk. */
@@ -171,7 +209,7 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
 
 /** The one writer of blocks: holds the tree and the change last computed against it, so a root asked for is not computed twice. */
 function createCommitter(store: Store, tree: StateTree | undefined, options: LedgerOptions) {
-  const historyBlocks = options.historyBlocks ?? STATE_HISTORY_BLOCKS
+  const { historyBlocks = STATE_HISTORY_BLOCKS, twigLeaves = TWIG_LEAVES } = options
   let prepared: { entries: [string, string | null][]; change: TreeChange } | undefined
   let running: Promise<void> | undefined
   let failure: unknown
@@ -209,8 +247,14 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Led
     // From here on the change belongs to this commit: a root asked for meanwhile must not drop it.
     prepared = undefined
     try {
-      const state = await stateOperations(store, header.height, writes, historyBlocks)
-      await store.write([...blockOperations(block), ...state])
+      const { height } = header
+      const pages = ownTree().changedPages(change, twigLeaves)
+      const stalePages = pages.filter(makesStale).map(({ depth, place }) => pagePrefix(depth, place))
+      const state = await stateOperations(store, { height, writes, historyBlocks, stalePages })
+      const trunk = pages.map((page) => pageOperation(page, height))
+      const { base } = trunkState(store.getSync(trunkKey)) ?? { base: height }
+      const fits = trunkStateOperation({ base, height, twigLeaves })
+      await store.write([...blockOperations(block), ...state, ...trunk, fits])
     } catch (error) {
       failure = error
       throw error

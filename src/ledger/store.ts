@@ -24,6 +24,8 @@ export interface Range {
 /** Entries in order; `seek` jumps to the first key at or after a target. Close it, or it pins its version of the store. */
 export interface Cursor {
   next(): Promise<[key: Buffer, value: Buffer] | undefined>
+  /** The next entries, as many as there are up to this number; for where the next one alone is not enough. */
+  take(limit: number): Promise<[key: Buffer, value: Buffer][]>
   seek(target: Buffer): void
   close(): Promise<void>
 }
@@ -31,9 +33,12 @@ export interface Cursor {
 export interface Store {
   get(key: Buffer, snapshot?: Snapshot): Promise<Buffer | undefined>
   getSync(key: Buffer): Buffer | undefined
+  getMany(keys: Buffer[], snapshot?: Snapshot): Promise<(Buffer | undefined)[]>
   cursor(range: Range): Cursor
   /** Writes all or nothing; resolves when it is on the disk. */
   write(operations: Operation[]): Promise<void>
+  /** Deletes a range, in no one atomic step. */
+  clear(range: Pick<Range, 'gte' | 'lt'>): Promise<void>
   /** One unchanging version of the whole store. Close it. */
   snapshot(): Snapshot
   /** Bytes of all files in the folder. */
@@ -81,6 +86,10 @@ export async function openStore(directory: string): Promise<Store> {
       const stored = readSync(level, key)
       return stored === undefined ? undefined : unseal(key, stored)
     },
+    async getMany(keys, snapshot) {
+      const found = await level.getMany(keys, { ...encodings, snapshot }).catch(rethrow)
+      return found.map((stored, index) => (stored === undefined ? undefined : unseal(keys[index]!, stored)))
+    },
     cursor: (range) => openCursor(level, range),
     async write(operations) {
       // A chained batch takes about two thirds of the time of an array of operations.
@@ -91,6 +100,7 @@ export async function openStore(directory: string): Promise<Store> {
       }
       await batch.write({ sync: true })
     },
+    clear: (range) => level.clear({ ...range, keyEncoding: 'buffer' }),
     snapshot: () => level.snapshot(),
     size: () => folderSize(directory),
     close: () => level.close(),
@@ -113,6 +123,10 @@ function openCursor(level: ClassicLevel<Buffer, Buffer>, range: Range): Cursor {
       if (entry === undefined) return undefined
       const [key, stored] = entry as [Buffer, Buffer]
       return [key, unseal(key, stored)]
+    },
+    async take(limit) {
+      const entries = await iterator.nextv(limit).catch(rethrow)
+      return (entries as [Buffer, Buffer][]).map(([key, stored]) => [key, unseal(key, stored)])
     },
     seek: (target) => iterator.seek(target),
     close: () => iterator.close(),

@@ -4,6 +4,7 @@
 // leaf; path = SHA-256(key). Nodes never change: a change makes new nodes along the touched paths and tells which it made and which
 // it replaces, so it costs nothing to drop a tentative one, and a commit that fails leaves the tree as it was.
 import { createArena, EMPTY, type Latin1, type NodeId, sha256 } from './tree-arena.ts'
+import { allPages, type PageChange, pageChanges, pathsBelow } from './tree-pages.ts'
 
 /** A state key's new value as JSON text, null when it is deleted. */
 export type Writes = ReadonlyMap<string, string | null>
@@ -19,6 +20,12 @@ export interface StateTree {
   prepare(writes: Iterable<readonly [string, string | null]>): TreeChange
   adopt(change: TreeChange): void
   drop(change: TreeChange): void
+  /** What a change, not yet adopted, does to the pages of subtrees with more than `twigLeaves` leaves. */
+  changedPages(change: TreeChange, twigLeaves: number): PageChange[]
+  /** All those pages of the present tree, whole. */
+  pages(twigLeaves: number): Generator<PageChange>
+  /** The paths of all leaves, in their order. */
+  leafPaths(): Generator<Latin1>
   /** Nodes in memory, for figures and leak tests. */
   nodes(): number
 }
@@ -137,6 +144,10 @@ export function createStateTree(): StateTree {
     drop(change) {
       for (const node of (change as Change).made) arena.free(node)
     },
+    changedPages: (change, twigLeaves) =>
+      pageChanges(arena, (change as Change).base, (change as Change).node, twigLeaves),
+    pages: (twigLeaves) => allPages(arena, current, twigLeaves),
+    leafPaths: () => pathsBelow(arena, current),
     nodes: () => arena.size(),
   }
 }

@@ -34,6 +34,9 @@ function subtree(leaves: Leaf[], depth: number): Buffer {
 const halves = (leaves: Leaf[], depth: number) =>
   [0, 1].map((bit) => leaves.filter(({ path }) => bitOf(path, depth) === bit)) as [Leaf[], Leaf[]]
 
+/** The path of a key, hexadecimal. */
+export const pathOf = (key: string): string => hash(key).toString('hex')
+
 export interface NaivePath {
   siblings: string[]
   other?: { path: string; valueHash: string }

@@ -1,0 +1,124 @@
+// What a block does to the state on the disk: new values, what they replaced, which keys are in the path index, and the pruning of
+// what only heights below the kept history need. Heights stop being readable before their entries go.
+import { hash } from 'node:crypto'
+import { historyBounds, readBounds } from './history.ts'
+import {
+  historyKey,
+  kinds,
+  packKeys,
+  pathKey,
+  readHeight,
+  staleKey,
+  undoAfter,
+  undoKey,
+  undoneKey,
+  unpackKeys,
+} from './keys.ts'
+import type { Cursor, Operation, Store } from './store.ts'
+import { pagePruning } from './trunk.ts'
+
+const ABSENT = Buffer.of(0)
+const PRESENT = Buffer.of(1)
+/** A block adds one height and prunes up to two, so its work is bounded and what a shortened history left shrinks with every block. */
+const HEIGHTS_PRUNED_PER_BLOCK = 2
+
+export interface StateChange {
+  height: number
+  writes: ReadonlyMap<string, string | null>
+  historyBlocks: number
+  /** Pages whose older records the block makes stale, by their keys' beginnings. */
+  stalePages: Buffer[]
+}
+
+/** What makes the state after the block at `height`, but for the trunk's records. */
+export async function stateOperations(store: Store, change: StateChange): Promise<Operation[]> {
+  const { height, writes, stalePages } = change
+  const operations: Operation[] = []
+  const changed: Buffer[] = []
+  const deleted: Buffer[] = []
+  const prefix = Buffer.from(kinds.state, 'latin1')
+  for (const [key, value] of writes) {
+    const latestKey = Buffer.concat([prefix, Buffer.from(key, 'utf8')])
+    const old = store.getSync(latestKey)
+    const fresh = value === null ? undefined : Buffer.from(value, 'utf8')
+    if (old === undefined ? fresh === undefined : fresh?.equals(old) === true) continue
+    operations.push(
+      fresh === undefined ? { type: 'del', key: latestKey } : { type: 'put', key: latestKey, value: fresh },
+    )
+    const bytes = latestKey.subarray(1)
+    if (old === undefined) operations.push({ type: 'put', key: pathKey(hash('sha256', bytes, 'buffer')), value: bytes })
+    // Genesis replaces nothing: there is no state before it to go back to.
+    if (height === 0) continue
+    if (fresh === undefined) deleted.push(latestKey)
+    const replaced = old === undefined ? ABSENT : Buffer.concat([PRESENT, old])
+    operations.push({ type: 'put', key: undoKey(bytes, height), value: replaced })
+    changed.push(bytes)
+  }
+  if (changed.length > 0) operations.push({ type: 'put', key: undoneKey(height), value: packKeys(changed) })
+  const stale = [...stalePages, ...deleted]
+  if (stale.length > 0) operations.push({ type: 'put', key: staleKey(height), value: packKeys(stale) })
+  operations.push(...(await pruning(store, change)))
+  return operations
+}
+
+async function pruning(store: Store, { height, historyBlocks, writes }: StateChange): Promise<Operation[]> {
+  const bounds = readBounds(store.getSync(historyKey))
+  const oldest = Math.max(bounds.oldest, height - historyBlocks)
+  if (oldest === 0) return []
+  const operations: Operation[] = []
+  const range = { gte: undoneKey(bounds.prunedTo), lt: undoneKey(oldest + 1), limit: HEIGHTS_PRUNED_PER_BLOCK }
+  const cursor = store.cursor(range)
+  let prunedTo = oldest + 1
+  try {
+    for (let taken = 1; taken <= HEIGHTS_PRUNED_PER_BLOCK; taken++) {
+      const entry = await cursor.next()
+      if (entry === undefined) break
+      const undone = readHeight(entry[0], 1)
+      operations.push({ type: 'del', key: entry[0] })
+      for (const key of unpackKeys(entry[1])) operations.push({ type: 'del', key: undoKey(key, undone) })
+      operations.push(...(await stalePruning(store, undone, writes)))
+      if (taken === HEIGHTS_PRUNED_PER_BLOCK) prunedTo = undone + 1
+    }
+  } finally {
+    await cursor.close()
+  }
+  operations.push({ type: 'put', key: historyKey, value: historyBounds({ oldest, prunedTo }) })
+  return operations
+}
+
+/** The path index's entries and the trunk's records that no height from `height` on needs. */
+async function stalePruning(store: Store, height: number, writes: StateChange['writes']): Promise<Operation[]> {
+  const key = staleKey(height)
+  const stored = store.getSync(key)
+  if (stored === undefined) return []
+  const operations: Operation[] = [{ type: 'del', key }]
+  const everything = { gte: Buffer.of(0), lt: Buffer.of(0xff) }
+  const cursor = store.cursor(everything)
+  try {
+    for (const stale of unpackKeys(stored)) {
+      if (stale.toString('latin1', 0, 1) === kinds.trunk) operations.push(...(await pagePruning(cursor, stale, height)))
+      else if (await isForgotten(store, cursor, stale, height, writes)) {
+        operations.push({ type: 'del', key: pathKey(hash('sha256', stale.subarray(1), 'buffer')) })
+      }
+    }
+  } finally {
+    await cursor.close()
+  }
+  return operations
+}
+
+/** Whether a key that the block at `height` deleted has come back at no later height, this block's included. */
+async function isForgotten(
+  store: Store,
+  cursor: Cursor,
+  latestKey: Buffer,
+  height: number,
+  writes: StateChange['writes'],
+): Promise<boolean> {
+  if (store.getSync(latestKey) !== undefined) return false
+  const bytes = latestKey.subarray(1)
+  if (typeof writes.get(bytes.toString('utf8')) === 'string') return false
+  cursor.seek(undoKey(bytes, height + 1))
+  const later = await cursor.next()
+  return later === undefined || Buffer.compare(later[0], undoAfter(bytes)) >= 0
+}
