@@ -26,26 +26,39 @@ export interface ExecutorOptions {
   /** Canonical bytes. */
   genesis: Uint8Array
   historyBlocks: number
+  /**
+   * No node waits for this thread, and what it writes can be made again: it neither steps back nor syncs. `import` keeps whole blocks,
+   * `replay` headers and state alone.
+   */
+  offline?: 'import' | 'replay'
 }
 export interface ExecuteQuestion {
   height: number
   batch: Uint8Array
+  /** The block's hash where it is known: another block is then not written, and nothing changes. */
+  expectedHash?: string
+}
+export interface ExecuteAnswer extends ExecutedBlock {
+  /** Of a block that is not the expected one. */
+  unexpected?: { receipts: Receipt[]; writes: Map<string, string | null> }
 }
 
 /** Behind the main thread, which votes. */
 const EXECUTOR_NICENESS = 10
-stepBack(EXECUTOR_NICENESS)
-const { directory, genesisHash, genesis: genesisBytes, historyBlocks }: ExecutorOptions = workerData
+const { directory, genesisHash, genesis: genesisBytes, historyBlocks, offline }: ExecutorOptions = workerData
+if (offline === undefined) stepBack(EXECUTOR_NICENESS)
 const genesis: Genesis = decode(genesisCodec, genesisBytes)
 const epoch = firstEpoch(genesis)
 const validatorsHash = epochHash(epoch)
-const ledger = await openLedger({ directory, genesisHash, historyBlocks, tree: true })
+const isDurable = offline === undefined
+const ledger = await openLedger({ directory, genesisHash, historyBlocks, tree: true, isDurable })
 const scanner = await createSyncReader({ directory, genesisHash })
 const runtime = createRuntime({ sandbox: createSandbox({ depthMax: CALL_DEPTH_MAX }), verifyEd25519: verify })
 const store = {
   get: (key: string) => ledger.getState(key),
   scan: (prefix: string, after: string | undefined, limit: number) => scanner.scan('latest', prefix, after, limit),
 }
+const NO_BODY = { batch: encode(batchCodec, NULL_BATCH), transactions: [], receipts: [] }
 let parent = await findHead()
 await refuseDamage()
 
@@ -60,14 +73,7 @@ async function findHead() {
   const writes = executeGenesis(runtime, genesis)
   const header = genesisHeader(genesis, ledger.rootAfter(writes))
   const hash = blockHash(header)
-  await ledger.commitBlock({
-    header,
-    blockHash: hash,
-    batch: encode(batchCodec, NULL_BATCH),
-    transactions: [],
-    receipts: [],
-    writes,
-  })
+  await ledger.commitBlock({ header, blockHash: hash, ...NO_BODY, writes })
   return { header, hash }
 }
 
@@ -88,7 +94,7 @@ function nextNonces(writes: Map<string, string | null>): [sender: string, nonce:
   return moved.map(([key, value]) => [key.slice(prefix.length), Number(value)])
 }
 
-async function execute({ height, batch: bytes }: ExecuteQuestion): Promise<ExecutedBlock> {
+async function execute({ height, batch: bytes, expectedHash }: ExecuteQuestion): Promise<ExecuteAnswer> {
   if (height !== parent.header.height + 1)
     throw new Error(`block ${height} cannot follow block ${parent.header.height}`)
   const batch = decode(batchCodec, bytes)
@@ -114,7 +120,11 @@ async function execute({ height, batch: bytes }: ExecuteQuestion): Promise<Execu
     proposers: new Uint8Array(),
   })
   const hash = blockHash(header)
-  await ledger.commitBlock({ header, blockHash: hash, batch: bytes, transactions, receipts, writes })
+  if (expectedHash !== undefined && hash !== expectedHash) {
+    return { header, blockHash: hash, nextNonces: [], transactions: [], unexpected: { receipts, writes } }
+  }
+  const body = offline === 'replay' ? NO_BODY : { batch: bytes, transactions, receipts }
+  await ledger.commitBlock({ header, blockHash: hash, ...body, writes })
   parent = { header, hash }
   return {
     header,

@@ -49,6 +49,8 @@ const ALLOWED: Record<string, string[]> = {
     'sync.ts',
     'worker-client.ts',
   ],
+  // Whole ledgers checked, moved and run again, by the same execution and rules as a node's.
+  audit: ['consensus', 'execution', 'ledger', 'executor.ts', 'worker-client.ts'],
   contract: [],
   // What a receipt does not say of a transaction: it runs one by a validator's own code and looks on.
   diagnosis: ['contract', 'execution'],
@@ -67,6 +69,7 @@ const ALLOWED: Record<string, string[]> = {
     'api',
     'simulator',
     'ledger',
+    'audit',
   ],
 }
 const FOR_ALL = ['types', 'crypto', 'limits.ts']

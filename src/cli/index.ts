@@ -13,6 +13,7 @@ import { genesisCommands } from './genesis.ts'
 import { initCommand } from './init.ts'
 import type { Io } from './io.ts'
 import { keysCommands } from './keys.ts'
+import { ledgerCommands } from './ledger.ts'
 import { peersCommand } from './peers.ts'
 import { simulateCommand } from './simulate.ts'
 import { startCommand } from './start.ts'
@@ -73,7 +74,13 @@ function createProgram(run: Run): Command {
     program.addCommand(command)
   }
   program.commandsGroup('Looking at nodes:')
-  for (const command of [doctorCommand(run), statusCommand(run), peersCommand(run), validatorsCommand(run)])
+  for (const command of [
+    doctorCommand(run),
+    statusCommand(run),
+    peersCommand(run),
+    validatorsCommand(run),
+    ledgerCommands(run),
+  ])
     program.addCommand(command)
   prepare(program, run.io)
   return program

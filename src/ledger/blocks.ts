@@ -68,7 +68,7 @@ export interface TransactionQuery extends Listing {
   limit: number
 }
 
-const receiptsCodec = list(receiptCodec, BATCH_TRANSACTIONS_MAX)
+export const receiptsCodec = list(receiptCodec, BATCH_TRANSACTIONS_MAX)
 
 /** The same bytes without Buffer's behaviour, which must not reach what is decoded from them. */
 const plain = (stored: Buffer): Uint8Array => new Uint8Array(stored.buffer, stored.byteOffset, stored.length)

@@ -11,8 +11,8 @@ import { LedgerOccupied } from './errors.ts'
 import { formatOperation } from './format.ts'
 import { historyBounds } from './history.ts'
 import { certifiedKey, headKey, heightBytes, heightKey, historyKey, oldestKey, stateKey } from './keys.ts'
+import { createStateRoot } from './state-root.ts'
 import { type Operation, openStore } from './store.ts'
-import { createStateTree } from './tree.ts'
 
 export interface CertifiedHeader {
   header: Header
@@ -22,6 +22,8 @@ export interface CertifiedHeader {
 export interface LedgerBuilder {
   /** Adds state entries, `contract NUL key` with JSON text, in any order. Memory: about 130 bytes an entry for the tree. */
   putState(entries: Iterable<readonly [key: string, value: string]>): Promise<void>
+  /** Of the entries so far, in hexadecimal. */
+  root(): string
   /**
    * Makes the folder a ledger whose head and base this header is, in one synced write, and closes it. Refuses a header whose state
    * root is not that of the entries. The signatures are the caller's to check, and so are `boundaries`: the last headers of the
@@ -41,12 +43,12 @@ export async function openLedgerBuilder(directory: string, genesisHash: string):
   await mkdir(directory, { recursive: true, mode: 0o700 })
   if ((await readdir(directory)).length > 0) throw new LedgerOccupied(directory)
   const store = await openStore(directory)
-  const tree = createStateTree()
+  const state = createStateRoot()
   let entriesWritten = 0
 
   async function write(entries: [string, string][]): Promise<void> {
     if (entries.length === 0) return
-    tree.adopt(tree.prepare(entries))
+    state.add(entries)
     await store.write(
       entries.map(([key, value]) => ({ type: 'put', key: stateKey(key), value: Buffer.from(value, 'utf8') })),
     )
@@ -69,10 +71,11 @@ export async function openLedgerBuilder(directory: string, genesisHash: string):
       }
       await write(batch)
     },
+    root: () => state.root(),
     async finish(base, boundaries = []) {
       const { height, stateRoot } = base.header
       if (height < 1) throw new Error('A ledger is built on a certified block, and block 0 has no certificate.')
-      const root = tree.root()
+      const root = state.root()
       if (root !== stateRoot) {
         throw new Error(
           `The state given for block ${height} has the root ${root}, ${entriesWritten} entries written, but its header says ${stateRoot}.`,

@@ -63,6 +63,8 @@ export async function openHeight(store: Store, height: number): Promise<KeptHeig
     throw error
   }
 }
+/** The lowest height whose state can be read. */
+export const readOldestState = (store: Store): number => readBounds(store.getSync(historyKey)).oldest
 
 /** `height` undefined is the head as each call finds it. */
 export function createStateView(store: Store, height: number | undefined): StateView {

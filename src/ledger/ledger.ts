@@ -18,13 +18,12 @@ import {
 } from './blocks.ts'
 import { checkStore, type Fault } from './check.ts'
 import { claim } from './format.ts'
-import { createStateView, openHeight, readBounds, type StateView } from './history.ts'
+import { createStateView, openHeight, readOldestState, type StateView } from './history.ts'
 import {
   certifiedKey,
   evidenceKey,
   heightBytes,
   heightKey,
-  historyKey,
   kindRange,
   pagePrefix,
   readHeight,
@@ -55,6 +54,8 @@ export interface LedgerOptions {
   readonly tree: boolean
   /** Subtrees with more leaves have a page on the disk; what is below is hashed when a path is asked for. */
   readonly twigLeaves?: number
+  /** False: writes are left to the system, so a power failure may take the last ones, always whole blocks from the end. */
+  readonly isDurable?: boolean
 }
 
 export interface Ledger extends ReturnType<typeof createLedger> {}
@@ -63,7 +64,7 @@ const TREE_CHUNK_KEYS = 65_536
 const TWIG_LEAVES = 128
 
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const store = await openStore(options.directory)
+  const store = await openStore(options.directory, options.isDurable)
   try {
     await claim(store, options.directory, options.genesisHash)
     const tree = options.tree ? await loadTree(store) : undefined
@@ -184,7 +185,7 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
     /** The lowest height whose state can be proven. */
     oldestProvableHeight(): number {
       const stored = trunkState(store.getSync(trunkKey))
-      return Math.max(stored?.base ?? 0, readBounds(store.getSync(historyKey)).oldest)
+      return Math.max(stored?.base ?? 0, readOldestState(store))
     },
     /** The state after the block at `height` in the order of the keys' paths: all, or what is below the first bits of one. */
     async *leavesAt(height: number, range: LeafRange = { path: new Uint8Array(), bits: 0 }): AsyncGenerator<Leaf> {
@@ -195,6 +196,8 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
         await at.snapshot.close()
       }
     },
+    /** The lowest height whose state can be read. */
+    oldestState: (): number => readOldestState(store),
     /** What is wrong with the ledger on the disk, as start-up wants to know it. */
     check: (): Promise<Fault[]> => checkStore(store, tree?.root()),
     /** Bytes on the disk. */

@@ -35,7 +35,7 @@ export interface Store {
   getSync(key: Buffer): Buffer | undefined
   getMany(keys: Buffer[], snapshot?: Snapshot): Promise<(Buffer | undefined)[]>
   cursor(range: Range): Cursor
-  /** Writes all or nothing; resolves when it is on the disk. */
+  /** Writes all or nothing; resolves when it is on the disk, or with the system where the store was opened without durability. */
   write(operations: Operation[]): Promise<void>
   /** Deletes a range, in no one atomic step. */
   clear(range: Pick<Range, 'gte' | 'lt'>): Promise<void>
@@ -69,7 +69,7 @@ export function unseal(key: Buffer, stored: Buffer): Buffer {
 
 export const missing = (thing: string): LedgerDamaged => new LedgerDamaged(`The ledger has no ${thing}. ${mend}`)
 
-export async function openStore(directory: string): Promise<Store> {
+export async function openStore(directory: string, isDurable = true): Promise<Store> {
   const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   // Threads share a database by the spelling of its path, so there must be one.
@@ -98,7 +98,7 @@ export async function openStore(directory: string): Promise<Store> {
         if (operation.type === 'put') batch.put(operation.key, seal(operation.key, operation.value))
         else batch.del(operation.key)
       }
-      await batch.write({ sync: true })
+      await batch.write({ sync: isDurable })
     },
     clear: (range) => level.clear({ ...range, keyEncoding: 'buffer' }),
     snapshot: () => level.snapshot(),
