@@ -16,8 +16,3 @@ export interface Fault extends Finding {
 export function finding(height: number, part: string, expected: unknown, found: unknown): Finding {
   return { height, part, expected: String(expected), found: String(found) }
 }
-
-/** One sentence, and the mend. */
-export function describeFault({ height, part, expected, found, mend }: Fault): string {
-  return `block ${height}, ${part}: expected ${expected}, found ${found}. ${mend}`
-}

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { AuditReport } from '../audit/verify.ts'
 import { define, type Run } from './command.ts'
 import { EXIT_FAILED, EXIT_OK } from './error.ts'
+import { describeFault } from './ledger-fault.ts'
 import { openLedgerHome, requireLedger } from './ledger-home.ts'
 import { createProgressLine } from './ledger-progress.ts'
 import { fields } from './table.ts'
@@ -77,14 +78,7 @@ function describe(report: AuditReport, seconds: number): string {
     ['seconds', seconds],
   ])
   if (fault === null) return `${text}\n\nNothing is wrong with this ledger.`
-  const { height, part, expected, found, mend } = fault
-  const where = fields([
-    ['height', height],
-    ['part', part],
-    ['expected', expected],
-    ['found', found],
-  ])
-  return `${text}\n\nThe first fault:\n\n${where}\n\n${mend}`
+  return `${text}\n\nThe first fault:\n\n${describeFault(fault)}`
 }
 
 function describeReplay({ from, to, transactions, reason }: NonNullable<AuditReport['replayed']>): string {

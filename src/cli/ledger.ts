@@ -1,7 +1,13 @@
 // `quorate ledger`: what an operator does with the ledger of a node that is stopped.
 import { group, type Run } from './command.ts'
+import { exportCommand } from './ledger-export.ts'
+import { importCommand } from './ledger-import.ts'
 import { verifyCommand } from './ledger-verify.ts'
 
 export function ledgerCommands(run: Run) {
-  return group('ledger', "audit and move a stopped node's ledger", [verifyCommand(run)])
+  return group('ledger', "audit and move a stopped node's ledger", [
+    verifyCommand(run),
+    exportCommand(run),
+    importCommand(run),
+  ])
 }

@@ -35,7 +35,7 @@ export async function makeGenesis(senders: number, parameters: Partial<Parameter
     validators: ['north', 'east', 'south', 'west'].map((name, index) => ({
       name,
       key: toHex(validatorKeys[index]!.publicKey),
-      log: '0'.repeat(64),
+      log: toHex(sha256(new TextEncoder().encode(`log ${name}`))),
     })),
     parameters: { ...PARAMETER_DEFAULTS, ...parameters },
     roles: [],
