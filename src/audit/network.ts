@@ -1,8 +1,9 @@
 // What every block of one network is checked against: all of it follows from the genesis document.
-import { quorumOf } from '../types/quorum.ts'
+
 import { epochHash, firstEpoch, genesisHash } from '../crypto/digest.ts'
 import type { EpochRecord, Genesis } from '../types/epoch.ts'
 import { fromHex } from '../types/hex.ts'
+import { quorumOf } from '../types/quorum.ts'
 
 export interface Network {
   readonly genesis: Genesis
