@@ -34,7 +34,8 @@ const ALLOWED: Record<string, string[]> = {
   api: [],
   genesis: [],
   home: ['genesis', 'ledger'],
-  client: [],
+  light: [],
+  client: ['light'],
   // It builds nodes of its own, from the real parts.
   simulator: [
     'consensus',
@@ -58,6 +59,7 @@ const ALLOWED: Record<string, string[]> = {
   testing: ['contract', 'diagnosis', 'execution', 'mempool', 'network'],
   cli: [
     'client',
+    'light',
     'genesis',
     'home',
     'contract',

@@ -3,10 +3,9 @@ import { addressOf } from '../crypto/address.ts'
 import type { Certificate, ContractEvent, Header, Receipt } from '../types/block.ts'
 import type { Validator } from '../types/epoch.ts'
 import { fromHex, toHex } from '../types/hex.ts'
+import { parseOrText } from '../types/json.ts'
 import type { Transaction } from '../types/transaction.ts'
 
-/** Deeper text is left as text: writing a document recurses. The sandbox takes and makes nothing deeper. */
-const DEPTH_MAX = 128
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export const senderAddress = (key: string): string => addressOf(fromHex(key))
@@ -14,37 +13,6 @@ export const timeText = (timeMs: number): string => new Date(timeMs).toISOString
 export const textOf = (bytes: Uint8Array): string => utf8.decode(bytes)
 export const base64 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
-
-/** The JSON value of a text, or the text itself where it is not JSON or too deep to be written out again. */
-export function parseOrText(text: string): unknown {
-  if (!isShallow(text)) return text
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
-
-function isShallow(json: string): boolean {
-  let depth = 0
-  let inString = false
-  for (let index = 0; index < json.length; index++) {
-    const character = json.charCodeAt(index)
-    if (character === BACKSLASH && inString) index++
-    else if (character === QUOTE) inString = !inString
-    else if (inString) continue
-    else if (character === OPEN_BRACKET || character === OPEN_BRACE) {
-      if (++depth > DEPTH_MAX) return false
-    } else if (character === CLOSE_BRACKET || character === CLOSE_BRACE) depth--
-  }
-  return true
-}
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
 
 /** Every field of the header, so that its canonical bytes, and so its hash, can be made again from this. */
 export function headerJson(header: Header) {

@@ -24,6 +24,10 @@ export interface ApiLimits {
   heightWaitMs: number
   /** A page ends early once it has this many bytes, so that few large items cannot make a huge answer. */
   pageBytes: number
+  /** Blocks in one document of events: each is a read of its own. */
+  rangeBlocksMax: number
+  /** Changes of validators in one page: each has up to 100 names and keys, and as many signatures. */
+  epochLinksMax: number
   /** Silence after which a stream says that it lives, and says how far it has read. */
   heartbeatMs: number
   /** How long a stream's reader may leave a full buffer unread before it is disconnected; it can resume. */
@@ -45,6 +49,8 @@ export const API_LIMITS: ApiLimits = {
   waitMaxMs: 120_000,
   heightWaitMs: 5_000,
   pageBytes: 1024 * 1024,
+  rangeBlocksMax: 256,
+  epochLinksMax: 20,
   heartbeatMs: 15_000,
   streamStallMs: 30_000,
   simulationsPerRequestMax: 16,

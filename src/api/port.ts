@@ -1,6 +1,6 @@
 // What the HTTP API needs of a node. node.ts provides it; tests provide one over a small ledger.
 import type { Certificate, Header, Receipt } from '../types/block.ts'
-import type { Genesis, Validator } from '../types/epoch.ts'
+import type { EpochRecord, Genesis, Validator } from '../types/epoch.ts'
 import type { Evidence } from '../types/evidence.ts'
 
 /** A refused transaction: `code` is one of those INTERFACES and docs/errors.md list for submitting. */
@@ -90,6 +90,15 @@ export interface LedgerReader {
   oldestHeight?(): number
   /** The path from `key` to the state root after `height`. Absent where this node keeps no tree to prove from. May throw PRUNED. */
   proveState?(height: number, key: string): Promise<StatePath>
+  /** The links to epoch `from` (1 or more) and those after it, in order, at most `limit`. Absent while no epoch ever ends. */
+  epochLinks?(from: number, limit: number): Promise<EpochLinkView[]>
+}
+
+/** An epoch's last header, its certificate by that epoch's validators, and the record of the next epoch that it commits to. */
+export interface EpochLinkView {
+  header: Header
+  certificate?: Certificate
+  record: EpochRecord
 }
 
 /** Siblings from the leaf up, hexadecimal; `other` is the leaf that stands where an absent key's would. */

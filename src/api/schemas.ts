@@ -51,6 +51,7 @@ export const parameters = {
     maxLength: KEY_SEGMENT_MAX,
     description: 'A state key, one percent-encoded segment.',
   },
+  epoch: { ...safeInteger, description: 'An epoch’s number, from 0 on.' },
   prove: { type: 'boolean', default: false, description: 'Whether to add a proof.' },
   waitMs: { type: 'integer', minimum: 1, description: 'Milliseconds to wait at most.' },
 }
@@ -240,3 +241,22 @@ export const statePath = {
 }
 
 export const validator = object({ name: text, key: hash, address, log: hash })
+
+export const eventRange = object({
+  from: height,
+  to: height,
+  blocks: listOf(
+    object({
+      header,
+      receipts: listOf({ ...base64, description: 'Canonical bytes, in the order of the block’s transactions.' }),
+    }),
+  ),
+  certificate: { ...certificate, description: 'Of the last header; each other one is the parent of the next.' },
+  next: { ...height, description: 'The height after `to`.' },
+})
+
+export const epochLink = object({
+  header: { ...header, description: 'The epoch’s last: its height is its own epochEnd.' },
+  certificate,
+  record: { ...base64, description: 'The next epoch’s record; its SHA-256 is header.nextValidatorsHash.' },
+})

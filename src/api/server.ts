@@ -20,6 +20,7 @@ import { evidenceRoutes } from './routes/evidence.ts'
 import { healthRoutes } from './routes/health.ts'
 import { networkRoutes } from './routes/network.ts'
 import { type Page, pageRoutes } from './routes/pages.ts'
+import { proofRoutes } from './routes/proofs.ts'
 import { rehearsalRoutes } from './routes/rehearsals.ts'
 import { replayRoutes } from './routes/replay.ts'
 import { stateRoutes } from './routes/state.ts'
@@ -63,6 +64,7 @@ const ROUTES = [
   stateRoutes,
   evidenceRoutes,
   eventRoutes,
+  proofRoutes,
 ]
 
 export async function createApi({ node, host, port, logger, limits: given, pages = [] }: ApiOptions): Promise<Api> {

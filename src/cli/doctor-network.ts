@@ -1,8 +1,8 @@
 // What `quorate doctor` asks of nodes that run, and what follows from their answers taken together. Each answer is one node's word:
 // where several are asked, a validator is called missing only by those that do not hear it, and never one that answered itself.
 import type { PeerView, ReadyView, StatusView } from '../api/port.ts'
-import { ClientError } from '../client/error.ts'
 import { fetchJson } from '../client/http.ts'
+import { ClientError } from '../light/error.ts'
 import type { Finding } from './doctor-finding.ts'
 import { describeError } from './error.ts'
 

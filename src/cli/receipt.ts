@@ -1,5 +1,5 @@
 // A transaction and its outcome, for people.
-import type { TransactionDocument } from '../client/light.ts'
+import type { TransactionDocument } from '../light/transaction.ts'
 import { EXIT_FAILED, EXIT_OK } from './error.ts'
 import { cell, fields } from './table.ts'
 

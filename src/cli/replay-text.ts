@@ -1,8 +1,9 @@
 // A replayed transaction, for people.
-import type { TransactionDocument } from '../client/light.ts'
+
 import type { CallError, SourceFrame } from '../diagnosis/failure.ts'
 import type { Replay } from '../diagnosis/replay.ts'
 import type { Source } from '../diagnosis/sources.ts'
+import type { TransactionDocument } from '../light/transaction.ts'
 import { receiptText } from './receipt.ts'
 import { fields, shortHash, table } from './table.ts'
 

@@ -1,6 +1,6 @@
 // `quorate tx show` and `quorate tx list`.
 
-import type { TransactionDocument } from '../client/light.ts'
+import type { TransactionDocument } from '../light/transaction.ts'
 import { resolveAccount } from './arguments.ts'
 import { define, type Run } from './command.ts'
 import { rememberHeights } from './heights.ts'

@@ -1,6 +1,7 @@
 // `quorate tx replay`: a certified transaction run again on this machine, from what it read on the ledger.
-import type { ProvenTransaction, TransactionDocument } from '../client/light.ts'
+
 import type { ReplayRecord } from '../client/replay.ts'
+import type { ProvenTransaction, TransactionDocument } from '../light/transaction.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { define, type Run } from './command.ts'
 import type { Context } from './context.ts'
@@ -48,7 +49,7 @@ async function replayOf(
   { id, paths, genesisHash }: { id: string; paths: string[]; genesisHash: string | undefined },
 ): Promise<ReplayDocument> {
   const [{ verifyTransaction }, { readReplay }, { verify }] = await Promise.all([
-    import('../client/light.ts'),
+    import('../light/transaction.ts'),
     import('../client/replay.ts'),
     import('../crypto/signer.ts'),
   ])

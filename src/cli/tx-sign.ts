@@ -40,7 +40,7 @@ export function signCommand(run: Run) {
       const key = await context.signer()
       const [{ signTransaction }, { toBase64 }] = await Promise.all([
         import('../client/transaction.ts'),
-        import('../client/base64.ts'),
+        import('../light/base64.ts'),
       ])
       const { id, wire } = await signTransaction(key, await fieldsOf(context, key, call, options))
       const tx = toBase64(wire)

@@ -42,7 +42,7 @@ export function submitCommand(run: Run) {
 /** The output of `tx sign`, in either of its forms. */
 async function readTransaction({ io }: Context, given: string): Promise<Uint8Array> {
   const text = (given === '-' ? await io.readInput() : await fileOrText(given)).trim()
-  const { fromBase64 } = await import('../client/base64.ts')
+  const { fromBase64 } = await import('../light/base64.ts')
   const wire = fromBase64(text.startsWith('{') ? fieldTx(text) : text)
   if (wire !== undefined && wire.length > 0) return wire
   throw new CliError(

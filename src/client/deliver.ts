@@ -1,10 +1,11 @@
 // One signed transaction to its end. The same bytes go to one node after another until a receipt is proven, so that however often
 // they are sent they run at most once. The only other end is a proof that another transaction has used the nonce.
-import { toBase64 } from './base64.ts'
+import { toBase64 } from '../light/base64.ts'
+import { ClientError } from '../light/error.ts'
+import type { TrustedEpoch } from '../light/genesis.ts'
+import type { VerifySignature } from '../light/header.ts'
+import { type TransactionDocument, verifyTransaction } from '../light/transaction.ts'
 import type { Endpoint } from './endpoints.ts'
-import { ClientError } from './error.ts'
-import type { TrustedEpoch } from './genesis.ts'
-import { type TransactionDocument, type VerifySignature, verifyTransaction } from './light.ts'
 import { isNodesFault, type Nodes, queryText } from './nodes.ts'
 
 export type VerifiedTransaction = TransactionDocument

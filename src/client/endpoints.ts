@@ -1,7 +1,7 @@
 // Which node to ask next. A node that fails is set aside and tried again with back-off; when all are, the one due first is asked.
 import { sha256 } from '../crypto/hash.ts'
+import { ClientError } from '../light/error.ts'
 import { toHex } from '../types/hex.ts'
-import { ClientError } from './error.ts'
 
 export type Balance = 'round-robin' | 'random' | 'least-connections' | 'consistent-hash'
 export const BALANCES: readonly Balance[] = ['round-robin', 'random', 'least-connections', 'consistent-hash']

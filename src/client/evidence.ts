@@ -2,14 +2,14 @@
 import { isContradiction } from '../crypto/contradiction.ts'
 import { firstEpoch } from '../crypto/digest.ts'
 import { verifyReference } from '../crypto/ed25519.ts'
+import { fromBase64 } from '../light/base64.ts'
+import { ClientError } from '../light/error.ts'
+import type { TrustedEpoch } from '../light/genesis.ts'
+import type { VerifySignature } from '../light/header.ts'
 import type { Validator } from '../types/epoch.ts'
 import { type Accusation, accusationOf, type EvidenceKind, evidenceKinds, placeOf } from '../types/evidence.ts'
 import { fromHex } from '../types/hex.ts'
 import { type AnySigned, signedBytes } from '../types/message.ts'
-import { fromBase64 } from './base64.ts'
-import { ClientError } from './error.ts'
-import type { TrustedEpoch } from './genesis.ts'
-import type { VerifySignature } from './light.ts'
 
 /** What the entry proves: this validator signed what no correct one signs. */
 export interface ProvenEvidence {

@@ -1,5 +1,5 @@
 // One request to one node: JSON out, JSON in, problem documents (RFC 9457) as ClientError.
-import { ClientError } from './error.ts'
+import { ClientError } from '../light/error.ts'
 
 /** More than the largest answer a node gives: a page of blocks, or a contract's code. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024

@@ -1,7 +1,8 @@
 // Requests to a network of nodes: the next node where one fails, and never backwards in time. Every read of the ledger carries `minHeight`, the
 // highest certified height seen, so that a node which lags waits or refuses instead of answering from the past.
+
+import { ClientError } from '../light/error.ts'
 import { createEndpoints, type Endpoint, type EndpointsOptions } from './endpoints.ts'
-import { ClientError } from './error.ts'
 import { fetchJson, type HttpRequest } from './http.ts'
 
 export type Query = Record<string, string | number | boolean | undefined>

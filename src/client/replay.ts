@@ -2,10 +2,11 @@
 // Checked here are its place, its parent header, and that its code has the hashes it names; its values are the node's word.
 import { blockHash } from '../crypto/digest.ts'
 import { sha256 } from '../crypto/hash.ts'
+import { ClientError } from '../light/error.ts'
+import { readHeader } from '../light/header.ts'
+import type { ProvenTransaction } from '../light/transaction.ts'
 import type { Header } from '../types/block.ts'
 import { toHex } from '../types/hex.ts'
-import { ClientError } from './error.ts'
-import { type ProvenTransaction, readHeader } from './light.ts'
 
 export interface ReplayRecord {
   /** Of the block before: its `stateRoot` is that of the state before the transaction's block. */

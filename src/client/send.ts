@@ -1,11 +1,11 @@
 // From an intention to a proven receipt: nonce, gas, expiry, one signature, delivery. It signs anew only after a proof that the
 // transaction signed before can never run.
 import { addressOf } from '../crypto/address.ts'
-import { toBase64 } from './base64.ts'
+import { toBase64 } from '../light/base64.ts'
+import { ClientError } from '../light/error.ts'
+import type { TrustedEpoch } from '../light/genesis.ts'
+import type { TransactionDocument } from '../light/transaction.ts'
 import type { Deliverer, VerifiedTransaction } from './deliver.ts'
-import { ClientError } from './error.ts'
-import type { TrustedEpoch } from './genesis.ts'
-import type { TransactionDocument } from './light.ts'
 import type { Nodes } from './nodes.ts'
 import { createNonces } from './nonces.ts'
 import type { Reader } from './reader.ts'

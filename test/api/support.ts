@@ -35,6 +35,7 @@ import {
   type UnsignedTransaction,
   unsignedTransactionCodec,
 } from '../../src/types/transaction.ts'
+import { naivePath, naiveRoot } from '../ledger/naive-tree.ts'
 
 const seed = (name: string) => createHash('sha256').update(name).digest()
 export const keyOf = (name: string) => createKeyPair(seed(name))
@@ -188,7 +189,7 @@ export function createTestNode() {
 
   function certificateOf(header: Header): Certificate {
     const hash = blockHash(header)
-    const domain = { genesisHash: network, epoch: 0, validatorsHash }
+    const domain = { genesisHash: network, epoch: header.epoch, validatorsHash: header.validatorsHash }
     const bytes = signedBytes('exec', { ...domain, height: header.height, blockHash: hash })
     const signatures = [0, 1, 2].map((signer) => ({ signer, signature: keyOf(validatorNames[signer]!).sign(bytes) }))
     return { height: header.height, blockHash: hash, signatures }
@@ -215,6 +216,7 @@ export function createTestNode() {
         batchDigest: batchDigest(batch),
         txRoot: transactionsRoot(receipts.map((receipt) => receipt.txId)),
         receiptsRoot: receiptsRoot(receipts),
+        stateRoot: naiveRoot(state),
         time: batch.time,
         proposer: batch.proposer,
       },
@@ -420,7 +422,12 @@ export function createTestNode() {
       state.set(`system\0version/${name}/${String(version).padStart(16, '0')}`, versionRecord(version))
     }
   }
-  return { node, knobs, addUpgrades, setCode, addBlock, certify, pending, blocks, listeners }
+  /** From the naive tree; a node without one is what it is otherwise. */
+  function keepTree(): void {
+    node.ledger.proveState = async (height, key) => naivePath(states[height]!, key)
+  }
+  const signed = (header: Header) => ({ header, certificate: certificateOf(header) })
+  return { node, knobs, keepTree, signed, addUpgrades, setCode, addBlock, certify, pending, blocks, listeners }
 }
 
 const wiresOfBlock = (block: StoredBlock) => decode(batchCodec, block.batch).txs

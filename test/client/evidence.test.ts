@@ -1,9 +1,9 @@
 // Evidence from a node, checked by someone who has the genesis document and nothing else.
 import { describe, expect, it } from 'vitest'
-import { toBase64 } from '../../src/client/base64.ts'
 import { trustGenesis, verifyEvidence } from '../../src/client/index.ts'
 import { verify } from '../../src/crypto/signer.ts'
 import { evidenceHashes, hashOfViewChanges } from '../../src/crypto/view-change-rules.ts'
+import { toBase64 } from '../../src/light/base64.ts'
 import { ZERO_HASH } from '../../src/types/block.ts'
 import { type Accusation, evidenceKinds, evidenceOf } from '../../src/types/evidence.ts'
 import {

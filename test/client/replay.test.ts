@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto'
 import { beforeAll, expect, it } from 'vitest'
 import { headerJson } from '../../src/api/json.ts'
-import { trustGenesis } from '../../src/client/genesis.ts'
-import { type ProvenTransaction, verifyTransaction } from '../../src/client/light.ts'
 import { readReplay } from '../../src/client/replay.ts'
 import { signTransaction } from '../../src/client/transaction.ts'
 import { verify } from '../../src/crypto/signer.ts'
+import { trustGenesis } from '../../src/light/genesis.ts'
+import { type ProvenTransaction, verifyTransaction } from '../../src/light/transaction.ts'
 import { createChain, keyOf } from './chain.ts'
 
 const code = 'var quorateContract = {}'

@@ -1,7 +1,7 @@
 // GET /v1/contracts, /v1/contracts/{name}, /v1/contracts/{name}/code; POST /v1/contracts/{name}/views/{method}.
 import { API_PAGE_MAX } from '../../limits.ts'
+import { parseOrText } from '../../types/json.ts'
 import { type ApiContext, awaitAskedHeight, type Routes } from '../context.ts'
-import { parseOrText } from '../json.ts'
 import { VIEW_BODY_BYTES_MAX } from '../limits.ts'
 import type { StateReader } from '../port.ts'
 import { Problem, problemDocument, publicCode, sendProblem } from '../problem.ts'

@@ -1,10 +1,11 @@
 // GET /v1/contracts/{name}/state, /v1/contracts/{name}/state/{key}: values as the contract stored them.
 
+import { parseOrText } from '../../types/json.ts'
 import { readBlock } from '../blocks.ts'
 import { type ApiContext, awaitAskedHeight, type Routes, readHeight } from '../context.ts'
-import { certificateJson, headerJson, parseOrText } from '../json.ts'
 import { KEY_BYTES_MAX } from '../limits.ts'
 import { Problem } from '../problem.ts'
+import { stateProof } from '../proofs.ts'
 import * as schemas from '../schemas.ts'
 import { readContract } from './contracts.ts'
 
@@ -100,14 +101,7 @@ async function proveKey(node: ApiContext['node'], at: number, key: string, value
     throw new Problem('NOT_SUPPORTED', 'This node keeps no state tree and cannot prove values: ask another node.')
   }
   const path = await node.ledger.proveState(at, key)
-  const { header, certificate } = await readBlock(node.ledger, at)
-  return {
-    header: headerJson(header),
-    certificate: certificate === undefined ? null : certificateJson(certificate),
-    key,
-    value: value ?? null,
-    ...path,
-  }
+  return stateProof(await readBlock(node.ledger, at), key, value, path)
 }
 
 async function scan(

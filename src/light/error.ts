@@ -1,4 +1,4 @@
-// The one error class of the SDK. `code` is stable: the API's own code where a node answered with a problem document (RFC 9457),
+// The one error class of the SDK and of light verification. `code` is stable: the API's own code where a node answered with a problem document (RFC 9457),
 // otherwise one of those listed here.
 
 /** Codes that the client itself raises; every other one comes from a node's problem document. */

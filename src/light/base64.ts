@@ -13,5 +13,8 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 /** The bytes of a base64 text; undefined for anything else. */
 export function fromBase64(text: unknown): Uint8Array | undefined {
   if (typeof text !== 'string' || !BASE64.test(text)) return undefined
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+  // The last character may have bits that stand for nothing: only zeros there, so that bytes have one text (RFC 4648, section 3.5).
+  const ending = bytes.length - (bytes.length % 3)
+  return text.endsWith('=') && !text.endsWith(toBase64(bytes.subarray(ending))) ? undefined : bytes
 }

@@ -1,17 +1,20 @@
 // The genesis document as nodes show it, read back into the form whose hash names the network. Nothing is checked but that hash: a
 // document that has it is the one that the network's makers agreed on.
 import { epochHash, firstEpoch, genesisHash as hashGenesis } from '../crypto/digest.ts'
-import type { Genesis, Validator } from '../types/epoch.ts'
+import type { EpochRecord, Genesis, Parameters, Validator } from '../types/epoch.ts'
 import { quorumOf } from '../types/quorum.ts'
 import { ClientError } from './error.ts'
 
-/** Whose signatures count: one epoch's validators, fixed by the genesis document. */
+/** Whose signatures count in one epoch: the first one's validators stand in the genesis document, each next set is certified by the one before. */
 export interface TrustedEpoch {
   genesisHash: string
   genesis: Genesis
   epoch: number
+  /** Height of the header that opened the epoch; 0 first. */
+  start: number
   validatorsHash: string
   validators: readonly Validator[]
+  parameters: Parameters
   quorum: number
 }
 
@@ -37,14 +40,26 @@ export function trustGenesis(document: unknown, expectedHash?: string): TrustedE
       `the genesis hash is ${genesisHash}, expected ${expectedHash}: ask a node of that network`,
     )
   }
-  const record = firstEpoch(genesis)
+  return trustRecord({ genesis, genesisHash }, firstEpoch(genesis))
+}
+
+/** The epoch that a record opens. Throws ClientError where nobody could certify anything in it. */
+export function trustRecord(
+  { genesis, genesisHash }: Pick<TrustedEpoch, 'genesis' | 'genesisHash'>,
+  record: EpochRecord,
+): TrustedEpoch {
+  const { epoch, start, validators, parameters } = record
+  if (validators.length === 0)
+    throw new ClientError('BAD_PROOF', `epoch ${epoch} has no validators: nothing in it can be proven`)
   return {
     genesisHash,
     genesis,
-    epoch: record.epoch,
+    epoch,
+    start,
     validatorsHash: epochHash(record),
-    validators: record.validators,
-    quorum: quorumOf(record.validators.length),
+    validators,
+    parameters,
+    quorum: quorumOf(validators.length),
   }
 }
 

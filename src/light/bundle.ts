@@ -1,0 +1,165 @@
+// Proof bundles: one JSON file that holds all it takes to check a transaction, a value or a range of events, offline, from the genesis
+// hash alone (docs/proofs.md, "Bundles").
+import { blockHash, firstEpoch } from '../crypto/digest.ts'
+import { verifyReference } from '../crypto/ed25519.ts'
+import { sha256 } from '../crypto/hash.ts'
+import type { Header } from '../types/block.ts'
+import { genesisCodec } from '../types/epoch.ts'
+import { toHex } from '../types/hex.ts'
+import { decode } from '../types/schema.ts'
+import { type EpochLink, followEpoch } from './epochs.ts'
+import { ClientError } from './error.ts'
+import { type ProvenRange, verifyEventRange } from './events.ts'
+import { type TrustedEpoch, trustRecord } from './genesis.ts'
+import { readHeader, type VerifySignature } from './header.ts'
+import {
+  attempt,
+  type Json,
+  refuse,
+  requireBytes,
+  requireList,
+  requireObject,
+  requireSame,
+  requireText,
+} from './read.ts'
+import { type ProvenState, verifyState } from './state.ts'
+import { type ProvenTransaction, verifyTransaction } from './transaction.ts'
+
+export const BUNDLE_FORMAT = 'quorate/proof/1'
+export const bundleKinds = ['transaction', 'state', 'events'] as const
+export type BundleKind = (typeof bundleKinds)[number]
+
+/** Each epoch has a boundary of its own in a bundle. */
+const EPOCHS_MAX = 10_000
+
+export interface ProofBundle {
+  format: typeof BUNDLE_FORMAT
+  kind: BundleKind
+  genesisHash: string
+  /** Canonical bytes in base64. */
+  genesis: string
+  /** From the first epoch's end to the beginning of the document's epoch. */
+  epochs: EpochLink[]
+  /** As the HTTP API answers, without what no proof shows (`documentOf`). */
+  document: unknown
+}
+
+/** What is believed already: the network's identity, or a header that was verified earlier, as JSON. */
+export type Trusted =
+  | { genesisHash: string; header?: undefined }
+  | { header: unknown; genesisHash?: string | undefined }
+
+export type Proven = { trust: TrustedEpoch } & (
+  | ({ kind: 'transaction' } & ProvenTransaction)
+  | ({ kind: 'state' } & ProvenState)
+  | ({ kind: 'events' } & ProvenRange)
+)
+
+/** Checks a bundle; what it proves is read from the proven bytes alone. Throws ClientError: `BAD_PROOF`, or `WRONG_NETWORK`. */
+export function verifyBundle(bundle: unknown, trusted: Trusted, verify: VerifySignature = verifyReference): Proven {
+  const given = requireObject(bundle, 'the bundle')
+  onlyMembers(given, ['format', 'kind', 'genesisHash', 'genesis', 'epochs', 'document'], 'the bundle')
+  requireSame('format', given.format, BUNDLE_FORMAT)
+  const anchor = trusted.header === undefined ? undefined : readHeader(trusted.header)
+  let trust = readGenesisBytes(given, [trusted.genesisHash, anchor?.genesisHash])
+  requireAnchor(trust, anchor)
+  for (const link of requireList(given.epochs, 'epochs', EPOCHS_MAX)) {
+    trust = followEpoch(trust, link, verify)
+    requireAnchor(trust, anchor)
+  }
+  if (anchor !== undefined && anchor.epoch > trust.epoch) {
+    refuse(
+      `it ends in epoch ${trust.epoch}, before epoch ${anchor.epoch} of the trusted header: verify it with the genesis hash`,
+    )
+  }
+  const proven = verifyDocument(given.kind, given.document, trust, verify)
+  requireNothingElse(given.document as Json, proven)
+  if (anchor !== undefined && proven.height === anchor.height && proven.blockHash !== blockHash(anchor)) {
+    refuse(`its block ${proven.height} is another one than the trusted header`)
+  }
+  return proven
+}
+
+/** Checks a document by itself, in an epoch that is trusted already; its kind is told by its members unless given. */
+export function verifyDocument(
+  kind: unknown,
+  document: unknown,
+  trust: TrustedEpoch,
+  verify: VerifySignature = verifyReference,
+): Proven {
+  switch (kind) {
+    case 'transaction':
+      return { kind, trust, ...verifyTransaction(document, idOf(document), trust, verify) }
+    case 'state':
+      return { kind, trust, ...verifyState(document, undefined, trust, verify) }
+    case 'events':
+      return { kind, trust, ...verifyEventRange(document, undefined, trust, verify) }
+  }
+  return refuse(`kind says ${JSON.stringify(kind)}, expected ${bundleKinds.join(', ')}`)
+}
+
+/** The kind of a document that stands by itself; undefined for anything else. */
+export function kindOf(document: unknown): BundleKind | undefined {
+  const { proof, blocks } = (typeof document === 'object' && document !== null ? document : {}) as Json
+  if (Array.isArray(blocks)) return 'events'
+  if (typeof proof !== 'object' || proof === null) return undefined
+  return 'siblings' in proof ? 'state' : 'transaction'
+}
+
+/** A verified document as a bundle carries it: what no proof shows, such as a server's own words, is left out. */
+export function documentOf(document: unknown, proven: Proven): unknown {
+  const given = document as Json
+  const kept = Object.fromEntries(MEMBERS[proven.kind].map((name) => [name, given[name]]))
+  if (proven.kind === 'state' && proven.value === undefined) return { ...kept, value: null }
+  if (proven.kind === 'transaction' && given.error !== null) {
+    return { ...kept, error: { code: proven.receipt.code, message: proven.receipt.message } }
+  }
+  return kept
+}
+
+const MEMBERS: Record<BundleKind, readonly string[]> = {
+  transaction: [
+    ...['id', 'height', 'index', 'sender', 'nonce', 'expires', 'gasLimit', 'contract', 'method', 'args'],
+    ...['status', 'gasUsed', 'result', 'error', 'events', 'proof'],
+  ],
+  state: ['key', 'value', 'height', 'proof'],
+  events: ['from', 'to', 'blocks', 'certificate', 'next'],
+}
+
+/** Nothing in a bundle is a server's word: whoever opens the file may read any of it. */
+function requireNothingElse(document: Json, proven: Proven): void {
+  onlyMembers(document, MEMBERS[proven.kind], 'the document')
+  if (proven.kind === 'state' && !('value' in document)) refuse('value is missing')
+  if (proven.kind !== 'transaction' || document.error === null) return
+  requireSame('error.message', (document.error as Json).message, proven.receipt.message)
+}
+
+function onlyMembers(given: Json, names: readonly string[], what: string): void {
+  const stranger = Object.keys(given).find((name) => !names.includes(name))
+  if (stranger !== undefined) refuse(`${what} has a member ${JSON.stringify(stranger)}, which nothing proves`)
+}
+
+function readGenesisBytes({ genesisHash, genesis: text }: Json, expected: (string | undefined)[]): TrustedEpoch {
+  for (const hash of expected) {
+    if (hash === undefined || genesisHash === hash) continue
+    throw new ClientError(
+      'WRONG_NETWORK',
+      `the bundle is of network ${String(genesisHash).slice(0, 64)}, expected ${hash}: check which network it should be of`,
+    )
+  }
+  const bytes = requireBytes(text, 'genesis')
+  const hash = toHex(sha256(bytes))
+  requireSame('genesisHash', genesisHash, hash)
+  const genesis = attempt('genesis is not canonical', () => decode(genesisCodec, bytes))
+  return trustRecord({ genesis, genesisHash: hash }, firstEpoch(genesis))
+}
+
+/** Whoever trusts a header trusts the validators that its epoch has: an earlier set that turned bad cannot name others. */
+function requireAnchor(trust: TrustedEpoch, anchor: Header | undefined): void {
+  if (anchor?.epoch !== trust.epoch || anchor.validatorsHash === trust.validatorsHash) return
+  refuse(`epoch ${trust.epoch} has other validators than the trusted header says`)
+}
+
+function idOf(document: unknown): string {
+  return requireText(requireObject(document, 'the document').id, 'id')
+}
