@@ -2,11 +2,10 @@
 // they are sent they run at most once. The only other end is a proof that another transaction has used the nonce.
 import { toBase64 } from '../light/base64.ts'
 import { ClientError } from '../light/error.ts'
-import type { TrustedEpoch } from '../light/genesis.ts'
-import type { VerifySignature } from '../light/header.ts'
-import { type TransactionDocument, verifyTransaction } from '../light/transaction.ts'
+import type { TransactionDocument } from '../light/transaction.ts'
 import type { Endpoint } from './endpoints.ts'
 import { isNodesFault, type Nodes, queryText } from './nodes.ts'
+import type { Prover } from './prover.ts'
 
 export type VerifiedTransaction = TransactionDocument
 
@@ -32,8 +31,7 @@ export interface Deliverer {
 
 export interface DelivererParts {
   nodes: Nodes
-  trust: TrustedEpoch
-  verify?: VerifySignature
+  prover: Prover
   now?: () => number
   sleep?: (ms: number) => Promise<void>
 }
@@ -46,11 +44,11 @@ const ANSWER_MS = 5_000
 /** Another transaction with the same nonce is among a sender's newest. */
 const SEARCH_LIMIT = 100
 /** Refusals that may pass: by waiting, or at another node. */
-const RETRIED_CODES = new Set(['NONCE_TOO_FAR', 'NONCE_TAKEN', 'NONCE_USED', 'BAD_PROOF', 'UNKNOWN_TRANSACTION'])
+const RETRIED_CODES = new Set(['NONCE_TOO_FAR', 'NONCE_TAKEN', 'NONCE_USED', 'UNKNOWN_TRANSACTION'])
 const CONFLICT_CODES = new Set(['NONCE_TAKEN', 'NONCE_USED'])
 
 export function createDeliverer(parts: DelivererParts): Deliverer {
-  const { nodes, trust, verify, now = Date.now } = parts
+  const { nodes, prover, now = Date.now } = parts
   const sleep = parts.sleep ?? ((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)))
 
   async function deliver(delivery: Delivery, timeoutMs: number): Promise<Delivered> {
@@ -77,7 +75,8 @@ export function createDeliverer(parts: DelivererParts): Deliverer {
   async function attempt(endpoint: Endpoint, delivery: Delivery, waitMs: number): Promise<Delivered | ClientError> {
     try {
       await post(endpoint, delivery, { wait: 'certified', timeout: Math.ceil(waitMs) }, waitMs + ANSWER_MS)
-      const receipt = await findAt(endpoint, delivery.id)
+      const { document } = await prover.transactionAt(endpoint, delivery.id, ANSWER_MS)
+      const receipt = document as VerifiedTransaction
       if (receipt.status !== 'skipped' || receipt.error?.code === 'EXPIRED') return { kind: 'receipt', receipt }
       return (
         (await conflict(delivery)) ??
@@ -139,20 +138,7 @@ export function createDeliverer(parts: DelivererParts): Deliverer {
   }
 
   async function find(id: string): Promise<VerifiedTransaction> {
-    return checked(await nodes.read(`/v1/transactions/${id}`, { prove: true }), id)
-  }
-
-  async function findAt(endpoint: Endpoint, id: string): Promise<VerifiedTransaction> {
-    return checked(
-      await nodes.attempt(endpoint, { path: `/v1/transactions/${id}?prove=true`, timeoutMs: ANSWER_MS }),
-      id,
-    )
-  }
-
-  function checked(document: unknown, id: string): VerifiedTransaction {
-    const { height } = verifyTransaction(document, id, trust, verify)
-    nodes.sawHeight(height)
-    return document as VerifiedTransaction
+    return (await prover.transaction(id)).document as VerifiedTransaction
   }
 
   return { deliver, hand, find }

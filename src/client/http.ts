@@ -11,13 +11,19 @@ export interface HttpRequest {
   /** JSON text, sent as it is: numbers of any length keep their digits. */
   body?: string
   timeoutMs: number
+  signal?: AbortSignal
+  /** The code of a problem document that is an answer like any other. */
+  answerCode?: string
 }
 
 /** The parsed answer of a 2xx. Throws ClientError: a problem document's code, UNREACHABLE or BAD_ANSWER. */
 export async function fetchJson(endpoint: string, request: HttpRequest): Promise<unknown> {
   const { response, text } = await exchange(endpoint, request)
   const value = parse(text)
-  if (!response.ok) throw problemOf(endpoint, response, value)
+  if (!response.ok) {
+    const problem = problemOf(endpoint, response, value)
+    if (problem.code !== request.answerCode) throw problem
+  }
   if (value === undefined) {
     throw new ClientError(
       'BAD_ANSWER',
@@ -31,8 +37,9 @@ export async function fetchJson(endpoint: string, request: HttpRequest): Promise
   return value
 }
 
-async function exchange(endpoint: string, { method = 'GET', path, body, timeoutMs }: HttpRequest) {
-  const init: RequestInit = { method, signal: AbortSignal.timeout(timeoutMs), headers: { accept: 'application/json' } }
+async function exchange(endpoint: string, { method = 'GET', path, body, timeoutMs, signal }: HttpRequest) {
+  const signals = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]
+  const init: RequestInit = { method, signal: AbortSignal.any(signals), headers: { accept: 'application/json' } }
   if (body !== undefined) {
     init.body = body
     init.headers = { ...init.headers, 'content-type': 'application/json' }
@@ -41,12 +48,14 @@ async function exchange(endpoint: string, { method = 'GET', path, body, timeoutM
     const response = await fetch(`${endpoint}${path}`, init)
     return { response, text: await readBounded(response) }
   } catch (cause) {
-    if (cause instanceof ClientError) throw cause
-    throw new ClientError('UNREACHABLE', `no node answers at ${endpoint} (${reasonOf(cause, timeoutMs)})`, {
-      endpoint,
-      cause,
-    })
+    throw unreachable(endpoint, cause, timeoutMs)
   }
+}
+
+function unreachable(endpoint: string, cause: unknown, timeoutMs: number): ClientError {
+  if (cause instanceof ClientError) return cause
+  const message = `no node answers at ${endpoint} (${reasonOf(cause, timeoutMs)})`
+  return new ClientError('UNREACHABLE', message, { endpoint, cause })
 }
 
 async function readBounded(response: Response): Promise<string> {
@@ -67,6 +76,25 @@ async function readBounded(response: Response): Promise<string> {
       )
     }
     text += decoder.decode(value, { stream: true })
+  }
+}
+
+/** The body of a 2xx as it comes, however long. Throws ClientError where none begins within `timeoutMs`, as `fetchJson` does. */
+export async function fetchStream(
+  endpoint: string,
+  { path, timeoutMs, signal }: Pick<HttpRequest, 'path' | 'timeoutMs' | 'signal'>,
+): Promise<ReadableStream<Uint8Array>> {
+  const slow = new AbortController()
+  const timer = setTimeout(() => slow.abort(new DOMException('', 'TimeoutError')), timeoutMs)
+  try {
+    const signals = signal === undefined ? [slow.signal] : [slow.signal, signal]
+    const response = await fetch(`${endpoint}${path}`, { signal: AbortSignal.any(signals) })
+    if (!response.ok) throw problemOf(endpoint, response, parse(await readBounded(response)))
+    return response.body!
+  } catch (cause) {
+    throw unreachable(endpoint, cause, timeoutMs)
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -1,28 +1,43 @@
 // `quorate/client`: the SDK, for Node and browsers. A receipt it gives was proven here, whatever node it came from.
 import { addressOf } from '../crypto/address.ts'
 import { transactionId } from '../crypto/digest.ts'
+import type { ProofBundle, Proven } from '../light/bundle.ts'
 import { ClientError } from '../light/error.ts'
 import { type TrustedEpoch, trustGenesis } from '../light/genesis.ts'
 import type { VerifySignature } from '../light/header.ts'
+import type { LedgerItem } from '../light/items.ts'
 import type { TransactionDocument } from '../light/transaction.ts'
 import { fromHex } from '../types/hex.ts'
+import { parseOrText } from '../types/json.ts'
 import { decodeTransaction } from '../types/transaction.ts'
 import { createDeliverer, type VerifiedTransaction } from './deliver.ts'
 import type { Balance } from './endpoints.ts'
+import { createEpochs } from './epochs.ts'
+import { type EventsOptions, followEvents } from './events.ts'
 import { createNodes, type Nodes } from './nodes.ts'
+import { createProver, type Prover } from './prover.ts'
 import { type AccountAnswer, createReader, type Reader, type ViewAnswer } from './reader.ts'
 import { createSender, nonceUsed, type Sender, type SendOptions } from './send.ts'
 import type { Signer } from './transaction.ts'
 
+export type { ProofBundle } from '../light/bundle.ts'
 export { type ClientCode, ClientError } from '../light/error.ts'
 export { type TrustedEpoch, trustGenesis } from '../light/genesis.ts'
+export type { BlockItem, EventItem, LedgerItem, TransactionItem } from '../light/items.ts'
 export { type TransactionDocument, verifyTransaction } from '../light/transaction.ts'
 export type { VerifiedTransaction } from './deliver.ts'
 export { BALANCES, type Balance } from './endpoints.ts'
+export type { EventsOptions } from './events.ts'
 export { type ProvenEvidence, verifyEvidence } from './evidence.ts'
 export type { AccountAnswer, ViewAnswer } from './reader.ts'
 export type { SendOptions } from './send.ts'
 export { keyFromSeed, type SignedTransaction, type Signer, signTransaction } from './transaction.ts'
+
+/** What there are proof bundles of. A range may end early, where its `document.next` says. */
+export type Provable =
+  | { transaction: string }
+  | { contract: string; key: string; height?: number }
+  | { from: number; to?: number }
 
 export interface ConnectOptions {
   /** URLs of nodes' APIs; any number of them may be down. */
@@ -62,15 +77,22 @@ export interface Client {
   hand(wire: Uint8Array, options?: { timeoutMs?: number }): Promise<string>
   /** Runs a read-only method on one node. Its answer is that node's word: ask several where that is too little. */
   view(contract: string, method: string, args?: unknown): Promise<unknown>
-  /** The value under a key, undefined where there is none. Checked against no proof yet: it is one node's word. */
-  get(contract: string, key: string): Promise<unknown>
+  /** The value under a key, undefined where there is none: proven here either way, at the certified height or at the one given. */
+  get(contract: string, key: string, options?: { height?: number }): Promise<unknown>
+  /**
+   * What happens from a height on, in order, with nothing lost or repeated over reconnects and nodes: blocks, transactions and contract
+   * events. Every block's receipts are proven to be complete unless `prove` is false.
+   */
+  events(options?: EventsOptions): AsyncGenerator<LedgerItem, void>
+  /** A file that proves a transaction, a value or a range of events to anyone who knows the genesis hash: `verifyBundle` of `quorate/light`. */
+  bundle(what: Provable): Promise<ProofBundle>
   /** A transaction and its outcome, proven here. Throws ClientError `UNKNOWN_TRANSACTION`. */
   transaction(id: string): Promise<VerifiedTransaction>
   account(address: string): Promise<AccountAnswer>
   /** One node's own status. */
   status(): Promise<Record<string, unknown>>
   /** The parts that the methods above are made of, for the command line. */
-  readonly parts: { nodes: Nodes; reader: Reader; sender: Sender }
+  readonly parts: { nodes: Nodes; reader: Reader; sender: Sender; prover: Prover }
 }
 
 const SUBMIT_TIMEOUT_MS = 60_000
@@ -80,8 +102,10 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const { endpoints, genesisHash, balance, timeoutMs, minHeight, verify } = options
   const nodes = createNodes({ endpoints, balance, timeoutMs, minHeight })
   const trust = await readTrust(nodes, genesisHash)
+  const epochs = createEpochs({ nodes, first: trust, verify })
+  const prover = createProver({ nodes, epochs, verify })
   const reader = createReader(nodes)
-  const deliverer = createDeliverer({ nodes, trust, verify })
+  const deliverer = createDeliverer({ nodes, prover })
   const sender = createSender({ nodes, trust, reader, deliverer })
 
   async function submit(
@@ -96,7 +120,9 @@ export async function connect(options: ConnectOptions): Promise<Client> {
 
   return {
     genesisHash: trust.genesisHash,
-    trust,
+    get trust() {
+      return epochs.latest
+    },
     get minHeight() {
       return nodes.minHeight
     },
@@ -110,19 +136,26 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     },
     view: async (contract, method, args = {}) =>
       ((await reader.view(contract, method, jsonText(args))) as ViewAnswer).result,
-    async get(contract, key) {
-      try {
-        return (await reader.state(contract, key)).value
-      } catch (error) {
-        if (error instanceof ClientError && error.code === 'UNKNOWN_KEY') return undefined
-        throw error
-      }
+    async get(contract, key, { height } = {}) {
+      const { value } = (await prover.state(contract, key, height)).proven
+      return value === undefined ? undefined : parseOrText(value)
+    },
+    events: (eventsOptions = {}) => followEvents({ nodes, prover }, eventsOptions),
+    async bundle(what) {
+      const { kind, document } = await answerTo(prover, what)
+      return prover.bundle(kind, document)
     },
     transaction: (id) => deliverer.find(id),
     account: (address) => reader.account(address),
     status: () => nodes.look('/v1/status') as Promise<Record<string, unknown>>,
-    parts: { nodes, reader, sender },
+    parts: { nodes, reader, sender, prover },
   }
+}
+
+async function answerTo(prover: Prover, what: Provable): Promise<{ kind: Proven['kind']; document: unknown }> {
+  if ('transaction' in what) return { kind: 'transaction', ...(await prover.transaction(what.transaction)) }
+  if ('key' in what) return { kind: 'state', ...(await prover.state(what.contract, what.key, what.height)) }
+  return { kind: 'events', ...(await prover.range(what.from, what.to)) }
 }
 
 async function readTrust(nodes: Nodes, expectedHash: string | undefined): Promise<TrustedEpoch> {

@@ -3,9 +3,16 @@
 
 import { ClientError } from '../light/error.ts'
 import { createEndpoints, type Endpoint, type EndpointsOptions } from './endpoints.ts'
-import { fetchJson, type HttpRequest } from './http.ts'
+import { fetchJson, fetchStream, type HttpRequest } from './http.ts'
 
 export type Query = Record<string, string | number | boolean | undefined>
+
+/** What is made of an answer; throws ClientError where it is not to be believed. */
+export type Check<T> = (answer: unknown) => T | Promise<T>
+
+export interface NodeRequest extends HttpRequest {
+  query?: Query
+}
 
 const REQUEST_TIMEOUT_MS = 10_000
 
@@ -18,8 +25,19 @@ export interface Nodes {
   read(path: string, query?: Query): Promise<unknown>
   /** As `read`, for the routes that take JSON text. */
   ask(path: string, body: string, query?: Query): Promise<unknown>
+  /**
+   * As `read`, until an answer passes `check`: a node whose answer is refused as BAD_PROOF is set aside and another is asked. A problem
+   * document with `answerCode` is an answer too.
+   */
+  proven<T>(path: string, query: Query, check: Check<T>, answerCode?: string): Promise<T>
   /** One attempt on one node: for what must not be repeated blindly. */
-  attempt(endpoint: Endpoint, request: HttpRequest): Promise<unknown>
+  attempt(endpoint: Endpoint, request: NodeRequest): Promise<unknown>
+  attempt<T>(endpoint: Endpoint, request: NodeRequest, check: Check<T>): Promise<T>
+  /** A body that comes for as long as it does: events. What goes wrong with it later is the caller's. */
+  stream(
+    endpoint: Endpoint,
+    request: Pick<NodeRequest, 'path' | 'query' | 'signal'>,
+  ): Promise<ReadableStream<Uint8Array>>
   order(sender?: string): Endpoint[]
   /** Takes note of a certified height, from whatever source. */
   sawHeight(height: unknown): void
@@ -37,12 +55,17 @@ export function createNodes(options: NodesOptions): Nodes {
   const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS
   let minHeight = options.minHeight ?? 0
 
-  async function attempt(endpoint: Endpoint, request: HttpRequest): Promise<unknown> {
+  async function attempt<T>(
+    endpoint: Endpoint,
+    { query = {}, ...request }: NodeRequest,
+    check?: Check<T>,
+  ): Promise<unknown> {
     endpoint.open++
     try {
-      const answer = await fetchJson(endpoint.url, request)
+      const answer = await fetchJson(endpoint.url, { ...request, path: request.path + queryText(query) })
+      const checked = check === undefined ? answer : await check(answer)
       endpoints.onSuccess(endpoint)
-      return answer
+      return checked
     } catch (error) {
       if (isNodesFault(error)) endpoints.onFailure(endpoint)
       throw error
@@ -51,11 +74,11 @@ export function createNodes(options: NodesOptions): Nodes {
     }
   }
 
-  async function anyNode(request: HttpRequest): Promise<unknown> {
+  async function anyNode<T>(request: NodeRequest, check?: Check<T>): Promise<unknown> {
     let last: unknown
     for (const endpoint of endpoints.order()) {
       try {
-        return await attempt(endpoint, request)
+        return await attempt(endpoint, request, check)
       } catch (error) {
         if (!isNodesFault(error)) throw error
         last = error
@@ -73,7 +96,17 @@ export function createNodes(options: NodesOptions): Nodes {
     post: (path, body) => anyNode({ method: 'POST', path, body, timeoutMs }),
     read: (path, query = {}) => anyNode({ path: withHeight(path, query), timeoutMs }),
     ask: (path, body, query = {}) => anyNode({ method: 'POST', path: withHeight(path, query), body, timeoutMs }),
-    attempt,
+    proven: <T>(path: string, query: Query, check: Check<T>, answerCode?: string) =>
+      anyNode({ path: withHeight(path, query), timeoutMs, answerCode }, check) as Promise<T>,
+    attempt: attempt as Nodes['attempt'],
+    async stream(endpoint, { path, query = {}, signal }) {
+      try {
+        return await fetchStream(endpoint.url, { path: path + queryText(query), timeoutMs, signal })
+      } catch (error) {
+        if (isNodesFault(error)) endpoints.onFailure(endpoint)
+        throw error
+      }
+    },
     order: endpoints.order,
     sawHeight(height) {
       if (Number.isSafeInteger(height)) minHeight = Math.max(minHeight, height as number)
@@ -87,10 +120,10 @@ export function createNodes(options: NodesOptions): Nodes {
 /** Whether another node may do better: this one is gone, overloaded, behind or broken. What it says of the request itself is final. */
 export function isNodesFault(error: unknown): boolean {
   if (!(error instanceof ClientError)) return false
-  return error.status === undefined
-    ? error.code === 'UNREACHABLE' || error.code === 'BAD_ANSWER'
-    : error.status >= 500 || error.status === 429
+  return error.status === undefined ? NODES_FAULTS.has(error.code) : error.status >= 500 || error.status === 429
 }
+
+const NODES_FAULTS = new Set(['UNREACHABLE', 'BAD_ANSWER', 'BAD_PROOF'])
 
 export function queryText(query: Query): string {
   const pairs = Object.entries(query).filter(([, value]) => value !== undefined)

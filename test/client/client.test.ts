@@ -224,18 +224,86 @@ describe('reads', () => {
     const client = await open({ endpoints: [first.url] })
     await client.send(keyOf(5), 'token', 'transfer', call)
     expect(await client.view('token', 'balanceOf', { account: 'x' })).toBe('5')
-    expect(await client.get('token', 'a/b')).toBe('5')
+    expect(await client.get('token', 'a/b')).toBeUndefined()
     const paths = first.requests.slice(-2).map(({ path }) => path)
     expect(paths).toEqual([
       '/v1/contracts/token/views/balanceOf?minHeight=1',
-      '/v1/contracts/token/state/a%2Fb?minHeight=1',
+      '/v1/contracts/token/state/a%2Fb?prove=true&minHeight=1',
     ])
   })
 
-  test('give undefined for an absent key, and other refusals as they are', async () => {
+  test('of values are proven, and so is that there is none', async () => {
+    chain.state.set('token\0k', '{"n":[1,null]}')
+    chain.append([])
     const client = await open({ endpoints: [first.url] })
-    first.misdeed = () => problem('UNKNOWN_KEY')
+    expect(await client.get('token', 'k')).toEqual({ n: [1, null] })
+    expect(client.minHeight).toBe(1)
+    expect(await client.get('token', 'other')).toBeUndefined()
+  })
+
+  test.each([
+    ['another value', { status: 200, document: { key: 'k', value: 'mine', height: 1 } }],
+    ['no value', problem('UNKNOWN_KEY')],
+    ['a value of another key', undefined],
+  ])('are not believed where a node says %s: it is set aside and another asked', async (what, answer) => {
+    chain.state.set('token\0k', '"true"')
+    chain.state.set('token\0other', '"false"')
+    chain.append([])
+    const client = await open()
+    first.misdeed = ({ path }) => {
+      if (!path.startsWith('/v1/contracts/')) return undefined
+      return answer ?? { status: 200, document: { ...chain.stateDocument('token', 'other'), key: 'k' } }
+    }
+    for (let asked = 0; asked < 3; asked++) expect(await client.get('token', 'k')).toBe('true')
+    expect(first.requests.filter(({ path }) => path.startsWith('/v1/contracts/'))).toHaveLength(1)
+    second.misdeed = first.misdeed
+    const reason = what === 'a value of another key' ? /asked for was/ : /its proof is missing/
+    const error = await client.get('token', 'k').catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: 'BAD_PROOF', message: expect.stringMatching(reason) })
+  })
+
+  test('of values are not of the past', async () => {
+    chain.append([])
+    const old = chain.stateDocument('token', 'k')
+    chain.append([])
+    const client = await open({ minHeight: 2 })
+    first.misdeed = ({ path }) => (path.startsWith('/v1/contracts/') ? { status: 404, document: old } : undefined)
     expect(await client.get('token', 'k')).toBeUndefined()
+    expect(await client.get('token', 'k')).toBeUndefined()
+    second.misdeed = first.misdeed
+    await expect(client.get('token', 'k')).rejects.toMatchObject({
+      code: 'BAD_PROOF',
+      message: expect.stringMatching(/height 1, asked for was 2/),
+    })
+  })
+
+  test('follow the validators from epoch to epoch, and are refused where nothing leads there', async () => {
+    const client = await open()
+    chain.endEpoch([1, 2, 3, 4])
+    chain.endEpoch([4, 5, 6, 7])
+    chain.state.set('token\0k', '1')
+    chain.append([])
+    first.misdeed = ({ path }) =>
+      path.startsWith('/v1/epochs')
+        ? { status: 200, document: { epochs: chain.links().slice(1), next: null } }
+        : undefined
+    expect(await client.get('token', 'k')).toBe(1)
+    expect(client.trust).toMatchObject({ epoch: 2, start: 2 })
+    expect(await client.bundle({ contract: 'token', key: 'k' })).toMatchObject({
+      epochs: [{ header: { epoch: 0 } }, { header: { epoch: 1 } }],
+    })
+    const other = await open()
+    for (const node of [first, second])
+      node.misdeed = ({ path }) =>
+        path.startsWith('/v1/epochs') ? { status: 200, document: { epochs: [], next: null } } : undefined
+    await expect(other.get('token', 'k')).rejects.toMatchObject({
+      code: 'BAD_PROOF',
+      message: expect.stringMatching(/of epoch 2 and another validator set/),
+    })
+  })
+
+  test('give refusals as they are', async () => {
+    const client = await open({ endpoints: [first.url] })
     first.misdeed = () => problem('UNKNOWN_CONTRACT')
     await expect(client.get('token', 'k')).rejects.toMatchObject({ code: 'UNKNOWN_CONTRACT' })
     await expect(client.transaction('ab'.repeat(32))).rejects.toMatchObject({ code: 'UNKNOWN_CONTRACT' })

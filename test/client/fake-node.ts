@@ -84,6 +84,13 @@ export function answerOf(
   }
   const id = /^\/v1\/transactions\/([0-9a-f]{64})$/.exec(pathname)?.[1]
   if (id !== undefined) return chain.has(id) ? ok(chain.document(id)) : problem('UNKNOWN_TRANSACTION')
+  if (pathname === '/v1/epochs')
+    return ok({ epochs: chain.links().slice(Number(searchParams.get('from') ?? 1) - 1), next: null })
+  const [, contract, key] = /^\/v1\/contracts\/([^/]+)\/state\/([^/]+)$/.exec(pathname) ?? []
+  if (contract !== undefined && searchParams.get('prove') === 'true') {
+    const document = chain.stateDocument(contract, decodeURIComponent(key!))
+    return document.code === 'UNKNOWN_KEY' ? { status: 404, document } : ok(document)
+  }
   if (pathname.startsWith('/v1/contracts/'))
     return ok({ key: 'k', result: '5', value: '5', height: chain.height(), gasUsed: 1 })
   return problem('NOT_FOUND')

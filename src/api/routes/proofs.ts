@@ -20,8 +20,8 @@ export const proofRoutes: Routes = (app, context) => {
     schema: {
       summary: 'All receipts of a range of blocks, with a proof that none is left out',
       description:
-        'Certified blocks from `from` to `to` (without it: to the certified height), or to an earlier one where that is too much for ' +
-        'one document: `next` is the height after the last of them. The headers are linked by hash and the last one is certified; ' +
+        'Certified blocks from `from` to `to`, or to an earlier one where that is too much for one document or not certified yet: `next` ' +
+        'is the height after the last of them. The headers are linked by hash and the last one is certified; ' +
         'each block’s receipts hash to its receiptsRoot. With `minHeight` it waits for blocks that are not there yet.',
       querystring: { ...readQuery({ from: parameters.height, to: parameters.height }), required: ['from'] },
       response: answers({ 200: schemas.eventRange }, ...READ_CODES, 'UNKNOWN_HEIGHT', 'UNKNOWN_BLOCK', 'PRUNED'),
@@ -50,7 +50,8 @@ export const proofRoutes: Routes = (app, context) => {
 
 async function readRange({ node, limits }: ApiContext, { from, to: asked }: RangeRequest['Querystring']) {
   readHeight(node, from)
-  const to = readHeight(node, asked)
+  const certifiedHeight = node.ledger.certifiedHeight()
+  const to = Math.min(asked ?? certifiedHeight, certifiedHeight)
   if (to < from)
     throw new Problem('BAD_PARAMETER', `The range ends at ${to}, before ${from}: give a height from ${from} on as to.`)
   const bounds = { blocks: limits.rangeBlocksMax, bytes: limits.pageBytes }
