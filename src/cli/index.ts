@@ -9,6 +9,7 @@ import { contractCommands } from './contract.ts'
 import { devnetCommand } from './devnet.ts'
 import { doctorCommand } from './doctor.ts'
 import { describeError, describeStack, EXIT_OK, EXIT_USAGE, exitCodeOf } from './error.ts'
+import { eventsCommand } from './events.ts'
 import { genesisCommands } from './genesis.ts'
 import { initCommand } from './init.ts'
 import type { Io } from './io.ts'
@@ -21,6 +22,7 @@ import { stateCommands } from './state.ts'
 import { statusCommand } from './status.ts'
 import { txCommands } from './tx.ts'
 import { validatorsCommand } from './validators.ts'
+import { verifyCommand } from './verify.ts'
 import { viewCommand } from './view.ts'
 
 export type { Io } from './io.ts'
@@ -70,6 +72,8 @@ function createProgram(run: Run): Command {
     accountCommand(run),
     blocksCommand(run),
     blockCommand(run),
+    eventsCommand(run),
+    verifyCommand(run),
   ]) {
     program.addCommand(command)
   }

@@ -17,15 +17,11 @@ export interface SendingOptions {
   genesisHash?: string
 }
 
-export const genesisHashOption = () =>
-  new Option('--genesis-hash <hash>', "the network's identity; without it the node's word is taken")
-    .env('QUORATE_GENESIS_HASH')
-    .argParser((text) => {
-      if (/^[0-9a-f]{64}$/.test(text)) return text
-      throw new InvalidArgumentError(
-        'Expected 64 lower-case hexadecimal digits, as `quorate genesis show` prints them.',
-      )
-    })
+export const genesisHashOption = (description = "the network's identity; without it the node's word is taken") =>
+  new Option('--genesis-hash <hash>', description).env('QUORATE_GENESIS_HASH').argParser((text) => {
+    if (/^[0-9a-f]{64}$/.test(text)) return text
+    throw new InvalidArgumentError('Expected 64 lower-case hexadecimal digits, as `quorate genesis show` prints them.')
+  })
 
 export function addSendingOptions(command: Command): Command {
   return command

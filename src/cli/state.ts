@@ -1,17 +1,34 @@
 // `quorate state`: a contract's stored values.
 import { define, group, type Run } from './command.ts'
+import type { Context } from './context.ts'
 import { wholeNumber } from './number.ts'
+import { stateText, verifiedText } from './proof-text.ts'
+import { connectTo, genesisHashOption } from './sending.ts'
 import { cell, table } from './table.ts'
 
 export function stateCommands(run: Run) {
   return group('state', "read a contract's stored values", [getCommand(run), scanCommand(run)])
 }
 
+interface GetOptions {
+  height?: number
+  prove?: boolean
+  genesisHash?: string
+}
+
 function getCommand(run: Run) {
-  return define<{ height?: number }>(run, 'get <contract> <key>', 'read one value', {
+  return define<GetOptions>(run, 'get <contract> <key>', 'read one value', {
     needs: ['node', 'keystore'],
-    set: (command) => command.option('--height <height>', 'as of this height', wholeNumber(0)),
-    async handle(context, [contract, key], { height }) {
+    set: (command) =>
+      command
+        .option('--height <height>', 'as of this height', wholeNumber(0))
+        .option(
+          '--prove',
+          'fetch the proof and verify it here, also that there is no value; with --json, print the proof bundle',
+        )
+        .addOption(genesisHashOption()),
+    async handle(context, [contract, key], { height, prove, genesisHash }) {
+      if (prove) return proveValue(context, { contract: contract!, key: key!, height }, genesisHash)
       const { createReader } = await import('../client/reader.ts')
       const { rememberHeights } = await import('./heights.ts')
       const nodes = await context.nodes()
@@ -21,6 +38,19 @@ function getCommand(run: Run) {
       context.print(answer, cell(answer.value))
     },
   })
+}
+
+async function proveValue(
+  context: Context,
+  { contract, key, height }: { contract: string; key: string; height: number | undefined },
+  genesisHash: string | undefined,
+): Promise<void> {
+  const { client, saveHeights } = await connectTo(context, genesisHash)
+  const { prover } = client.parts
+  const { document, proven } = await prover.state(contract, key, height)
+  await saveHeights()
+  const text = `${stateText(proven)}\n${verifiedText(proven)}`
+  context.print(context.json && (await prover.bundle('state', document)), text)
 }
 
 function scanCommand(run: Run) {

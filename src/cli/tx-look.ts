@@ -5,6 +5,7 @@ import { resolveAccount } from './arguments.ts'
 import { define, type Run } from './command.ts'
 import { rememberHeights } from './heights.ts'
 import { wholeNumber } from './number.ts'
+import { verifiedText } from './proof-text.ts'
 import { receiptText } from './receipt.ts'
 import { connectTo, genesisHashOption } from './sending.ts'
 import { cell, shortHash, table } from './table.ts'
@@ -15,19 +16,16 @@ export function showCommand(run: Run) {
     needs: ['node', 'keystore'],
     set: (command) =>
       command
-        .option('--prove', 'fetch the proof and verify it here; with --json, print it')
+        .option('--prove', 'fetch the proof and verify it here; with --json, print the proof bundle')
         .addOption(genesisHashOption()),
     async handle(context, [id], { prove, genesisHash }) {
       checkTransactionId(id!)
       if (prove) {
-        const { client } = await connectTo(context, genesisHash)
-        const document = await client.transaction(id!)
-        const { header, certificate } = document.proof as {
-          header: { height: number }
-          certificate: { signatures: unknown[] }
-        }
-        const proven = `proven: block ${header.height} is signed by ${certificate.signatures.length} of ${client.trust.validators.length} validators`
-        context.print(document, `${receiptText(document)}\n${proven}`)
+        const { client, saveHeights } = await connectTo(context, genesisHash)
+        const { document, proven } = await client.parts.prover.transaction(id!)
+        await saveHeights()
+        const text = `${receiptText(document as TransactionDocument)}\n${verifiedText(proven)}`
+        context.print(context.json && (await client.parts.prover.bundle('transaction', document)), text)
         return
       }
       const nodes = await context.nodes()

@@ -1,0 +1,99 @@
+// `quorate verify`: checks proof bundles, and documents of the HTTP API, without asking anyone.
+import { readFile } from 'node:fs/promises'
+import type { Proven, TrustedEpoch } from '../light/index.ts'
+import { define, type Run } from './command.ts'
+import type { Context } from './context.ts'
+import { CliError, usage } from './error.ts'
+import { readDocumentText } from './genesis-file.ts'
+import { provenDocument, provenText } from './proof-text.ts'
+import { genesisHashOption } from './sending.ts'
+
+interface Options {
+  genesisHash?: string
+  trustedHeader?: string
+  genesis?: string
+}
+
+export function verifyCommand(run: Run) {
+  return define<Options>(run, 'verify <file>', 'check a proof bundle offline; FILE may be `-`', {
+    set: (command) =>
+      command
+        .addOption(genesisHashOption("the network's identity, from whoever you trust to know it"))
+        .option('--trusted-header <file>', 'a header you trust, as `quorate block HEIGHT --json` prints it')
+        .option('--genesis <file>', 'the genesis document: for documents of the HTTP API, which do not carry it'),
+    async handle(context, [file], options) {
+      const trusted = await readTrusted(options)
+      const bundles = await readJsonDocuments(context, file!)
+      for (const [index, bundle] of bundles.entries()) {
+        const proven = await check(bundle, trusted, bundles.length === 1 ? file! : `${file}, document ${index + 1},`)
+        context.print(await provenDocument(proven), await provenText(proven))
+      }
+    },
+  })
+}
+
+/** What the command line says is true. */
+interface Trust {
+  /** For bundles, which bring their genesis document. */
+  anchor: { genesisHash?: string; header?: unknown }
+  /** For documents that do not. */
+  genesis: TrustedEpoch | undefined
+}
+
+async function readTrusted({ genesisHash, trustedHeader, genesis: file }: Options): Promise<Trust> {
+  if (genesisHash === undefined && trustedHeader === undefined && file === undefined) {
+    throw usage(
+      'nothing was named to trust: add --genesis-hash HASH, as the network’s makers published it, or --trusted-header FILE',
+    )
+  }
+  const genesis = file === undefined ? undefined : await readGenesis(file, genesisHash)
+  const given =
+    trustedHeader === undefined ? undefined : parseJson(trustedHeader, await readFile(trustedHeader, 'utf8'))
+  // A block as the command line shows it, or its header alone.
+  const header = (given as { header?: unknown } | null | undefined)?.header ?? given
+  return { anchor: { genesisHash: genesisHash ?? genesis?.genesisHash, header }, genesis }
+}
+
+async function readGenesis(file: string, genesisHash: string | undefined): Promise<TrustedEpoch> {
+  const { trustGenesis } = await import('../light/index.ts')
+  const document = parseJson(file, await readFile(file, 'utf8'))
+  // As the file has it, or as a node answers.
+  return trustGenesis((document as { genesis?: unknown } | null)?.genesis ?? document, genesisHash)
+}
+
+async function check(given: unknown, { anchor, genesis }: Trust, name: string): Promise<Proven> {
+  const [{ kindOf, verifyBundle, verifyDocument }, { verify }] = await Promise.all([
+    import('../light/index.ts'),
+    import('../crypto/signer.ts'),
+  ])
+  const kind = kindOf(given)
+  if (kind === undefined) return verifyBundle(given, anchor as { genesisHash: string }, verify)
+  if (genesis === undefined || anchor.header !== undefined) {
+    const mend = 'name its genesis document with --genesis FILE, or make a bundle with `--prove --json`'
+    throw usage(`${name} is a document of the HTTP API, which does not say who the validators are: ${mend}`)
+  }
+  return verifyDocument(kind, given, genesis, verify)
+}
+
+/** One document, or one on each line. */
+async function readJsonDocuments({ io }: Context, file: string): Promise<unknown[]> {
+  const text = await readDocumentText(io, file)
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
+  try {
+    return [JSON.parse(text)]
+  } catch {
+    if (lines.length > 1) return lines.map((line) => parseJson(file, line))
+    return [parseJson(file, text)]
+  }
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    const mend = 'give what `quorate tx show ID --prove --json` printed'
+    throw new CliError('NOT_JSON', `${file} is not JSON (${(cause as Error).message.slice(0, 100)}): ${mend}`, {
+      cause,
+    })
+  }
+}
