@@ -3,7 +3,7 @@
 import type { CertifiedHeader, Proven, TrustedEpoch } from '../light/index.ts'
 import { type BlockItem, type EventItem, itemsOf, type LedgerItem, type TransactionItem } from '../light/items.ts'
 import { parseOrText } from '../types/json.ts'
-import { cell, fields, shortHash } from './table.ts'
+import { fields, shortHash } from './table.ts'
 
 /** Who vouches for it, in which block, agreed when. */
 export function verifiedText({
@@ -89,6 +89,6 @@ function bodyText(item: BlockItem | TransactionItem | EventItem): string {
       return `transaction ${shortHash(item.id)}${called} ${item.status}${error} by ${item.sender}`
     }
     case 'event':
-      return `${item.contract}.${item.name} ${cell(item.data)}`
+      return `${item.contract}.${item.name} ${JSON.stringify(item.data)}`
   }
 }
