@@ -13,6 +13,7 @@ import type { Fault } from './fault.ts'
 import type { Home } from './home/home.ts'
 import { createInbound } from './inbound.ts'
 import { createIntake } from './intake.ts'
+import { createJoin } from './join.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { STATUS_INTERVAL_MS } from './limits.ts'
 import { createLiveness } from './liveness.ts'
@@ -26,11 +27,12 @@ import { passingBlockOf } from './passing-block.ts'
 import { createProposing } from './proposing.ts'
 import { createReads } from './reads.ts'
 import { type Clock, createReplica } from './replica.ts'
+import { createSnapshots } from './snapshots.ts'
 import { createCertificateCheck } from './sync/certificates.ts'
 import { answerBlockRequest, createSync } from './sync.ts'
 import { fromHex, toHex } from './types/hex.ts'
 import { type Message, messageCodec } from './types/message.ts'
-import { quorumOf } from './types/quorum.ts'
+import { quorumOf, weakQuorumOf } from './types/quorum.ts'
 import { encode } from './types/schema.ts'
 import { createWaiters } from './waiters.ts'
 
@@ -60,8 +62,17 @@ export interface Running {
   stop(): Promise<void>
 }
 
+/** Why the node is to stop its parts and open them again: on a new ledger that waits, or on the same one, with its vote. */
+export type Reopen = 'new ledger' | 'votes again'
+
 /** Joins the parts. Each is told only what it needs; nothing below this function knows of any other part. */
-export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault): Running {
+export function assemble(
+  home: Home,
+  parts: Parts,
+  logger: Logger,
+  fault: Fault,
+  reopen: (reason: Reopen) => void,
+): Running {
   const { genesis, genesisHash } = home
   const { ledger, transport, verifier, executor } = parts
   const clock = systemClock
@@ -119,7 +130,8 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
     peers: () => transport.peers().length,
     missingValidators: () => liveness.missing(clock.monotonic()).length,
     waitingClients: () => waiters.count(),
-    syncTarget: () => sync.target(),
+    syncTarget: () => syncing()?.to,
+    snapshotHeight: () => snapshots.newest(),
   })
   const evidence = createEvidenceKeeper({
     store: ledger,
@@ -172,6 +184,9 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
         waiters.onCertified(height)
         inbound.onMoved()
         announce(false)
+        snapshots.onCertified(height)
+        if ('reason' in parts.voting && height >= (parts.voting.votesFrom ?? Number.POSITIVE_INFINITY))
+          reopen('votes again')
       },
       onSent: metrics.onSent,
       onReport(report) {
@@ -208,11 +223,45 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
     blame,
     onError: fault.report,
   })
+  const { ledger: ledgerFolder, snapshots: snapshotFolder, snapshotIncoming, ledgerIncoming } = home.paths
+  const snapshots = createSnapshots({
+    options: { genesisHash, ledger: ledgerFolder, snapshots: snapshotFolder, snapshotIncoming, ledgerIncoming },
+    intervalBlocks: parameters.snapshotIntervalBlocks,
+    kept: home.config.ledger.snapshots,
+    mayMake: () => syncing() === undefined,
+    onMade(made, tookMs) {
+      metrics.onSnapshot(made, tookMs)
+      logger.info({ ...made, ms: Math.round(tookMs) }, 'a snapshot of the state was made')
+    },
+    onNotMade: (height, reason) => logger.warn({ height, reason }, 'no snapshot of the state was made'),
+    onDropped: (height, reason) => logger.warn({ height, reason }, 'a damaged snapshot of the state is dropped'),
+    now: clock.monotonic,
+  })
+  const certificateFault = createCertificateCheck((check) => edgeWith(check).certificateFault, verifier.verifyBatch)
+  const join = createJoin({
+    genesisHash,
+    intervalBlocks: parameters.snapshotIntervalBlocks,
+    weakQuorum: weakQuorumOf(validators.length),
+    position: () => core.state,
+    claimedHeight: liveness.claimedHeight,
+    certificateFault,
+    request: transport.request,
+    ask: snapshots.ask,
+    blame,
+    holdBlocks: (isHeld) => sync.hold(isHeld),
+    onBuilt: () => reopen('new ledger'),
+    isStopped: () => core.state.diverged || !home.config.ledger.joinBySnapshot,
+    onError: fault.report,
+    report: (detail, message) => logger.info(detail, message),
+    now: clock.monotonic,
+    after: clock.after,
+  })
   const sync = createSync({
     position: () => core.state,
     blockHashAt: ledger.blockHash,
-    certificateFault: createCertificateCheck((check) => edgeWith(check).certificateFault, verifier.verifyBatch),
+    certificateFault,
     request: transport.request,
+    onNoBlock: join.onNoBlock,
     apply: replica.apply,
     blame,
     isStopped: () => core.state.diverged,
@@ -231,7 +280,9 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
     validatorIndex: (key) => index.get(key),
     onStatus(peer, validator, status) {
       liveness.onStatus(peer, validator, status, clock.monotonic())
-      sync.onPeerHeight(peer, status.h, validator !== null && index.has(validator))
+      const isValidator = validator !== null && index.has(validator)
+      join.onPeerHeight(peer, status.h, isValidator)
+      sync.onPeerHeight(peer, status.h, isValidator)
     },
     onTransactions: intake.onFrame,
     blame,
@@ -260,13 +311,20 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
     reads,
     now: clock.now,
     monotonic: clock.monotonic,
-    syncTarget: sync.target,
+    syncing,
     fatal: fault.message,
   })
 
   function mayTransact(sender: string): boolean {
     const { transact } = parameters
     return transact === 'anyone' || hasRole(state, addressOf(fromHex(sender)), transact.slice('role:'.length))
+  }
+
+  function syncing(): { to: number; by: 'blocks' | 'snapshot' } | undefined {
+    const snapshot = join.target()
+    if (snapshot !== undefined) return { to: snapshot, by: 'snapshot' }
+    const to = sync.target()
+    return to === undefined ? undefined : { to, by: 'blocks' }
   }
 
   function statusFrame(): Uint8Array {
@@ -284,7 +342,8 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
   }
 
   transport.onFrame = inbound.onFrame
-  transport.onRequest = (_peer, payload) => answerBlockRequest(ledger, payload)
+  transport.onRequest = (_peer, payload, kind) =>
+    kind === 'snapshots' ? snapshots.answer(payload) : answerBlockRequest(ledger, payload)
   transport.onGossip = (_peer, _topic, payload) => {
     return intake.onGossip(payload) ? 'accept' : 'ignore'
   }
@@ -298,6 +357,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
   }
   transport.onDisconnect = (peer) => {
     liveness.onGone(peer.id)
+    join.onPeerGone(peer.id)
     sync.onPeerGone(peer.id)
     inbound.onGone(peer.id)
   }
@@ -308,6 +368,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
     async start() {
       await view.load()
       await evidence.load()
+      await snapshots.load(core.state.h)
       replica.start()
       await transport.start()
       heartbeat = setInterval(() => {
@@ -318,9 +379,11 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault)
     },
     async stop() {
       clearInterval(heartbeat)
+      join.stop()
       sync.stop()
       intake.stop()
       await transport.stop()
+      await snapshots.stop()
       await replica.stop()
       await evidence.settled()
       await reads.stop()

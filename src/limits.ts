@@ -50,6 +50,9 @@ export const STATE_HISTORY_BLOCKS = 10_000
 /** The largest frame between validators: a proposal with its batch, a batch asked for, a NEW-VIEW. */
 export const PROPOSAL_FRAME_BYTES_MAX = 8 * 1024 * 1024
 
+/** State snapshots a node keeps for those who join by one: two, so that the older is there while the newer is made. */
+export const SNAPSHOTS_KEPT = 2
+
 /** HTTP bodies: one transaction, or a batch of them. */
 export const API_BODY_BYTES_MAX = 4 * 1024 * 1024
 export const API_TRANSACTIONS_PER_REQUEST_MAX = 1_000
@@ -60,6 +63,8 @@ export const LOG_REWRITE_BYTES = 32 * 1024 * 1024
 
 if (PARAMETER_DEFAULTS.blockBytesMax < 2 * TRANSACTION_BYTES_MAX)
   throw new Error('a block must hold the largest transaction')
+if (PARAMETER_DEFAULTS.snapshotIntervalBlocks > STATE_HISTORY_BLOCKS)
+  throw new Error('the state a snapshot is made of must still be kept while it is made')
 if (PARAMETER_DEFAULTS.inFlightBlocks > PARAMETER_DEFAULTS.windowBlocks)
   throw new Error('inFlightBlocks must fit in windowBlocks')
 if (PARAMETER_DEFAULTS.blockGasMax < PARAMETER_DEFAULTS.transactionGasMax)

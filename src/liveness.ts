@@ -204,8 +204,8 @@ export interface ReadyInput {
   diverged: string[]
   claimedHeight: number
   behindMs: number
-  /** The height that blocks are being fetched up to. */
-  syncTarget: number | undefined
+  /** The height that is being fetched towards, and how. */
+  syncing: { to: number; by: 'blocks' | 'snapshot' } | undefined
   fatal: string | undefined
   /** Milliseconds since work was first open with nothing certified, 0 while there is none. */
   waitingMs: number
@@ -233,9 +233,12 @@ function unreadiness({ state, fatal, waitingMs, ...heard }: ReadyInput): [Cause,
     const counts = `${present} of ${validators.length} validators are here and vote, ${state.quorum} are needed`
     return ['NO_QUORUM', `${counts}; ${reasons.join('; ')}`]
   }
-  const target = Math.max(heard.syncTarget ?? 0, heard.claimedHeight)
+  const { syncing } = heard
+  const target = Math.max(syncing?.to ?? 0, heard.claimedHeight)
   const isFar = target > state.h + parameters.windowBlocks
   const isStuck = target > state.h && heard.behindMs > suspectAfterMs(parameters.progressTimeoutMs)
+  if (syncing?.by === 'snapshot')
+    return ['SYNCING', `at height ${state.h}, fetching a snapshot of the state, then the blocks up to ${target}`]
   if (isFar || isStuck) return ['SYNCING', `at height ${state.h}, fetching up to ${target}`]
   if (waitingMs > 2 * parameters.progressTimeoutMs) {
     const seconds = Math.round(waitingMs / 1000)

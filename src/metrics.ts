@@ -11,6 +11,8 @@ export interface MetricsSource {
   waitingClients(): number
   /** Undefined while the node follows live. */
   syncTarget(): number | undefined
+  /** Height of the newest snapshot kept, or undefined. */
+  snapshotHeight(): number | undefined
 }
 
 export interface Metrics {
@@ -20,6 +22,7 @@ export interface Metrics {
   onReport(kind: string): void
   onRefused(code: string): void
   onDropped(): void
+  onSnapshot(made: { keys: number; bytes: number }, tookMs: number): void
   text(): Promise<string>
 }
 
@@ -49,6 +52,15 @@ export function createMetrics(source: MetricsSource): Metrics {
     'Certified height this node is fetching towards, 0 while it follows live.',
     () => source.syncTarget() ?? 0,
   )
+  gauge(
+    'snapshot_height',
+    'Height of the newest state snapshot kept, 0 without one.',
+    () => source.snapshotHeight() ?? 0,
+  )
+  const snapshot = (name: string, help: string) => new Gauge({ name: `quorate_snapshot_${name}`, help, registers })
+  const snapshotKeys = snapshot('keys', 'Keys in the state snapshot made last.')
+  const snapshotBytes = snapshot('bytes', 'Bytes of the state snapshot made last.')
+  const snapshotSeconds = snapshot('seconds', 'Seconds that making it took.')
   const blocks = new Counter({ name: 'quorate_blocks_total', help: 'Blocks executed since the start.', registers })
   const transactions = new Counter({
     name: 'quorate_transactions_total',
@@ -94,6 +106,11 @@ export function createMetrics(source: MetricsSource): Metrics {
     onReport: (kind) => reports.inc({ kind }),
     onRefused: (code) => refused.inc({ code }),
     onDropped: () => dropped.inc(),
+    onSnapshot({ keys, bytes }, tookMs) {
+      snapshotKeys.set(keys)
+      snapshotBytes.set(bytes)
+      snapshotSeconds.set(tookMs / 1000)
+    },
     text: () => registry.metrics(),
   }
 }

@@ -33,7 +33,8 @@ export interface NodeViewPorts {
   now(): number
   /** Milliseconds on a clock that never jumps. */
   monotonic(): number
-  syncTarget(): number | undefined
+  /** The height this node is fetching towards, and how; undefined while it follows live. */
+  syncing(): { to: number; by: 'blocks' | 'snapshot' } | undefined
   /** Why the node stopped working, once it has. */
   fatal(): string | undefined
 }
@@ -85,7 +86,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
     // An observer hears of views and takes no part in them.
     const view = self === undefined ? Math.max(core.state.view, liveness.claimedView()) : core.state.view
     const h = certifiedHeight()
-    const target = ports.syncTarget()
+    const syncing = ports.syncing()
     return {
       network: genesis.chainId,
       genesisHash,
@@ -105,7 +106,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
       phase: phaseOf(core.state),
       voting: followReason() === null,
       reason: followReason(),
-      syncing: target === undefined ? null : { from: h, to: target },
+      syncing: syncing === undefined ? null : { from: h, ...syncing },
       peers: transport.peers().length,
       mempool: pool.size(),
     }
@@ -124,7 +125,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
         diverged: liveness.diverged(core.state.h),
         claimedHeight: liveness.claimedHeight(),
         behindMs: liveness.behindMs(ports.monotonic()),
-        syncTarget: ports.syncTarget(),
+        syncing: ports.syncing(),
         fatal: ports.fatal(),
         waitingMs: waitingMs(),
       }),

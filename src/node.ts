@@ -1,10 +1,12 @@
 // A node as a whole: its home is opened (home/), its parts are opened (parts.ts) and joined (assembly.ts), then it starts and serves.
+// Where it must go on with another ledger, or with its vote, it stops its parts and opens them again, in the same process.
 import { type Logger, pino } from 'pino'
 import { createApi } from './api/server.ts'
-import { assemble } from './assembly.ts'
+import { assemble, type Reopen } from './assembly.ts'
 import { engineHash } from './execution/engine-hash.ts'
 import { createFault, type Fault } from './fault.ts'
-import { type OpenOptions, openHome } from './home/home.ts'
+import { type Home, type OpenOptions, openHome } from './home/home.ts'
+import { settleSwap, swapLedger } from './ledger-swap.ts'
 import { openParts } from './parts.ts'
 
 export interface NodeOptions extends OpenOptions {
@@ -25,22 +27,84 @@ export interface Node {
 /** Opens a node home and runs its node in this process. Rejects where the home, the ledger or a port cannot be had. */
 export async function startNode(homePath: string, options: NodeOptions = {}): Promise<Node> {
   const home = await openHome(homePath, { ...options, context: { ...options.context, engineHash: engineHash() } })
-  const { config, genesisHash } = home
+  const { config, genesisHash, paths } = home
   const logger = options.logger ?? pino({ level: config.log.level, base: { node: config.node.name } })
   for (const warning of home.warnings) logger.warn(warning)
-  const fault = createFault(logger, options.onFatal)
+  if (await settleSwap(paths)) logger.info('a ledger made of a snapshot was put in its place')
+  let run: Run | undefined
+  /** Opening and stopping, one after the other. */
+  let work = open(config.api.port)
+  let isStopped = false
+  let isReopening = false
+
+  async function open(port: number): Promise<void> {
+    run = await openRun(home, logger, { port, onFatal: options.onFatal, reopen })
+  }
+
+  function reopen(reason: Reopen): void {
+    if (isReopening) return
+    isReopening = true
+    work = work.then(async () => {
+      if (isStopped) return
+      logger.info({ reason }, 'the node opens its parts again')
+      // Where any free port was taken it stays the node's.
+      const { port } = new URL(run!.url)
+      await run!.stop()
+      if (reason === 'new ledger') await swapLedger(paths)
+      isReopening = false
+      await open(Number(port))
+    })
+    work.catch((error) => {
+      if (isStopped) return
+      logger.fatal({ err: error }, 'the node cannot go on and stops')
+      options.onFatal?.(error)
+    })
+  }
+
+  await work
+  return {
+    get url() {
+      return run!.url
+    },
+    genesisHash,
+    get addresses() {
+      return run!.addresses
+    },
+    async stop() {
+      isStopped = true
+      await work.catch(() => {})
+      await run?.stop()
+    },
+  }
+}
+
+interface RunOptions {
+  port: number
+  onFatal: NodeOptions['onFatal']
+  reopen(reason: Reopen): void
+}
+
+interface Run {
+  url: string
+  addresses: string[]
+  /** A second call does nothing. */
+  stop(): Promise<void>
+}
+
+async function openRun(home: Home, logger: Logger, { port, onFatal, reopen }: RunOptions): Promise<Run> {
+  const fault = createFault(logger, onFatal)
   const parts = await openParts(home, logger, fault.report)
-  const running = assemble(home, parts, logger, fault)
+  const running = assemble(home, parts, logger, fault, reopen)
   const stops = [running.stop]
   try {
     await running.start()
-    const { host, port, connectionsMax, bodyBytesMax, eventStreamsMax: streamsMax } = config.api
+    const { host, connectionsMax, bodyBytesMax, eventStreamsMax: streamsMax } = home.config.api
     const limits = { connectionsMax, bodyBytesMax, streamsMax }
     const api = await createApi({ node: running.view, host, port, limits, logger })
     stops.unshift(() => api.close())
     const addresses = parts.transport.addresses()
     logger.info({ api: api.url, p2p: addresses, role: running.view.status().node.role }, 'the node runs')
-    return { url: api.url, genesisHash, addresses, stop: () => stopAll(stops, fault) }
+    return { url: api.url, addresses, stop: () => stopAll(stops.splice(0), fault) }
   } catch (error) {
     await stopAll(stops, fault)
     throw error

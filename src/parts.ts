@@ -1,7 +1,8 @@
 // What a node opens before its parts are joined: files, threads and sockets. What was opened is closed again when a later one fails.
 import type { Logger } from 'pino'
 import type { CoreOptions } from './consensus/core.ts'
-import { type LogRecord, recordCodec } from './consensus/record.ts'
+import { type LogRecord, recordCodec, votesFromHeight } from './consensus/record.ts'
+import { firstEpoch } from './crypto/digest.ts'
 import { verify } from './crypto/signer.ts'
 import { createVerifier, type Verifier } from './crypto/verifier.ts'
 import type { ExecuteQuestion, ExecutorOptions } from './executor.ts'
@@ -20,8 +21,8 @@ export interface Parts {
   ledger: Ledger
   verifier: Verifier
   transport: Transport
-  /** The log of a validator that may vote, or why this node only follows. */
-  voting: { log: ConsensusLog; records: LogRecord[] } | { reason: string }
+  /** The log of a validator that may vote, or why this node only follows, and the certified height at which that ends by itself. */
+  voting: { log: ConsensusLog; records: LogRecord[] } | { reason: string; votesFrom?: number }
   position: StartPosition
 }
 
@@ -95,11 +96,14 @@ async function openEach(
   const verifier = createVerifier({ workers: config.workers.verifiers })
   opened.push(verifier)
   const position = await readPosition(ledger)
-  return { executor, ledger, verifier, transport, voting: await openVoting(home, logger), position }
+  return { executor, ledger, verifier, transport, voting: await openVoting(home, position.h, logger), position }
 }
 
-/** A vote needs a place in the set and the very log that the set names: a node without its own intact log only follows. */
-async function openVoting(home: Home, logger: Logger): Promise<Parts['voting']> {
+/**
+ * A vote needs a place in the set and the very log that the set names: a node without its own intact log only follows. So does one whose
+ * ledger is older than its log, until it has caught up: what the log promises beyond the window could not be kept.
+ */
+async function openVoting(home: Home, h: number, logger: Logger): Promise<Parts['voting']> {
   const entry = home.genesis.validators.find(({ key }) => key === toHex(home.validatorKey.publicKey))
   if (entry === undefined) return { reason: 'its key is not in the validator set' }
   const follow = (reason: string) => {
@@ -108,8 +112,15 @@ async function openVoting(home: Home, logger: Logger): Promise<Parts['voting']> 
   }
   const opened = await openConsensusLog(home.paths.consensusLog)
   if ('fault' in opened) return follow(opened.reason)
-  if (opened.log.id === entry.log)
-    return { log: opened.log, records: opened.records.map((record) => decode(recordCodec, record)) }
-  await opened.log.close()
-  return follow(`its consensus log has the id ${opened.log.id}, the validator set names ${entry.log}`)
+  const { log } = opened
+  if (log.id !== entry.log) {
+    await log.close()
+    return follow(`its consensus log has the id ${log.id}, the validator set names ${entry.log}`)
+  }
+  const records = opened.records.map((record) => decode(recordCodec, record))
+  const votesFrom = votesFromHeight(records, firstEpoch(home.genesis).epoch, home.genesis.parameters.windowBlocks)
+  if (h >= votesFrom) return { log, records }
+  await log.close()
+  const reason = `its ledger, certified up to ${h}, is older than its consensus log; it votes again from height ${votesFrom} on`
+  return { ...follow(reason), votesFrom }
 }

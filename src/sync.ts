@@ -27,6 +27,8 @@ export interface SyncPorts {
   isStopped(): boolean
   /** This node's own failure, not a peer's. */
   onError(error: unknown): void
+  /** A peer that claims more has no block at this height: it has pruned it. */
+  onNoBlock?(peer: string, height: number): void
   /** Told at the start of a catch-up, every few seconds, and at its end. */
   report?: ReportProgress
   now(): number
@@ -39,6 +41,8 @@ export interface Sync {
   onPeerGone(peer: string): void
   /** The certified height this node is fetching towards, or undefined while it follows live. */
   target(): number | undefined
+  /** While held nothing is fetched: a snapshot is on its way instead. */
+  hold(isHeld: boolean): void
   stop(): void
 }
 
@@ -63,6 +67,7 @@ export function createSync(ports: SyncPorts): Sync {
     now: ports.now,
   }
   let stopped = false
+  let held = false
   let cancelPatience: (() => void) | undefined
   let willRetry = false
   /** Fetching goes on; while it does not, nothing below is in use. */
@@ -93,14 +98,14 @@ export function createSync(ports: SyncPorts): Sync {
 
   function onPeerHeight(peer: string, height: number, isValidator = false): void {
     peers.onHeight(peer, height, isValidator)
-    if (stopped) return
+    if (stopped || held) return
     if (active) return pump()
     if (cancelPatience !== undefined || height <= ports.position().h) return
     const seen = ports.position().h
     cancelPatience = after(PATIENCE_MS, () => {
       cancelPatience = undefined
       const { h } = ports.position()
-      if (h !== seen && height - h <= FETCH_BLOCKS_MAX / 4) return
+      if (held || (h !== seen && height - h <= FETCH_BLOCKS_MAX / 4)) return
       active = true
       pump()
     })
@@ -182,7 +187,8 @@ export function createSync(ports: SyncPorts): Sync {
         open--
         if (stopped) return
         if (typeof result === 'string') fail(peer, result)
-        else if (result === undefined || (result.length === 0 && !isLook)) peers.onFailure(peer)
+        else if (result === undefined) peers.onFailure(peer)
+        else if (result.length === 0 && !isLook) onNothing(peer, range)
         else if (result.length > 0) take(range, { peer, blocks: result, bytes: bytesOf(result), askedAt }, isLate)
         pump()
       })
@@ -207,6 +213,12 @@ export function createSync(ports: SyncPorts): Sync {
     if (!active) return
     ranges.fill(range, answer)
     if (range.answer === answer) heldBytes += answer.bytes
+  }
+
+  /** It may have pruned what it claims to have. */
+  function onNothing(peer: SyncPeer, range: Range): void {
+    peers.onFailure(peer)
+    ports.onNoBlock?.(peer.id, range.from)
   }
 
   function fail(peer: SyncPeer, fault: string): void {
@@ -265,6 +277,10 @@ export function createSync(ports: SyncPorts): Sync {
     onPeerHeight,
     onPeerGone: peers.onGone,
     target,
+    hold(isHeld) {
+      held = isHeld
+      if (isHeld) finish()
+    },
     stop() {
       stopped = true
       finish()

@@ -194,7 +194,7 @@ describe('readiness', () => {
       diverged: [],
       claimedHeight: 10,
       behindMs: 0,
-      syncTarget: undefined,
+      syncing: undefined,
       fatal: undefined,
       waitingMs: 0,
       ...input,
@@ -217,8 +217,8 @@ describe('readiness', () => {
     ['one is missing and this validator follows', 'NO_QUORUM', { missing: ['node-1'] }, { voting: false }],
     ['this validator follows, the others are a quorum', 'ready', {}, { voting: false }],
     ['an observer is no missing vote', 'ready', { missing: ['node-1'] }, { voting: false, self: undefined }],
-    ['blocks come in from within the window', 'ready', { syncTarget: 10 + window }],
-    ['blocks come in from beyond the window', 'SYNCING', { syncTarget: 11 + window }],
+    ['blocks come in from within the window', 'ready', { syncing: { to: 10 + window, by: 'blocks' } }],
+    ['blocks come in from beyond the window', 'SYNCING', { syncing: { to: 11 + window, by: 'blocks' } }],
     ['f+1 are within the window ahead', 'ready', { claimedHeight: 10 + window }],
     ['f+1 are beyond the window', 'SYNCING', { claimedHeight: 11 + window }],
     ['one block behind for as long as tolerated', 'ready', { claimedHeight: 11, behindMs: TOLERATED }],
@@ -235,8 +235,12 @@ describe('readiness', () => {
       { missing: away, waitingMs: 99_999 },
       { diverged: true },
     ],
-    ['too few come before far behind and stalled', 'NO_QUORUM', { missing: away, syncTarget: 999, waitingMs: 99_999 }],
-    ['far behind comes before stalled', 'SYNCING', { syncTarget: 999, waitingMs: 99_999 }],
+    [
+      'too few come before far behind and stalled',
+      'NO_QUORUM',
+      { missing: away, syncing: { to: 999, by: 'blocks' }, waitingMs: 99_999 },
+    ],
+    ['far behind comes before stalled', 'SYNCING', { syncing: { to: 999, by: 'blocks' }, waitingMs: 99_999 }],
   ])('%s: %s', (_, expected, input, more) => {
     expect(causeOf(input, more)).toBe(expected)
   })

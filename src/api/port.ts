@@ -146,7 +146,8 @@ export interface StatusView {
   /** Whether this node votes, and why not. */
   voting: boolean
   reason: string | null
-  syncing: { from: number; to: number } | null
+  /** How: block by block, or by a snapshot of the state first. */
+  syncing: { from: number; to: number; by: 'blocks' | 'snapshot' } | null
   peers: number
   mempool: { count: number; bytes: number }
 }

@@ -24,7 +24,7 @@ export function statusCommand(run: Run) {
           ['primary', status.primary],
           ['phase', status.phase],
           ['votes', status.voting === true ? 'yes' : `no: ${cell(status.reason)}`],
-          ['syncing', syncing === null ? 'no' : `from ${syncing.from} to ${syncing.to}`],
+          ['syncing', syncing === null ? 'no' : `from ${syncing.from} to ${syncing.to}, by ${syncing.by}`],
           ['peers', status.peers],
           ['mempool', `${mempool.count} transactions, ${mempool.bytes} bytes`],
         ]),
@@ -36,5 +36,5 @@ export function statusCommand(run: Run) {
 interface StatusParts {
   node: { name: string; role: string; address: string | null; version: string }
   mempool: { count: number; bytes: number }
-  syncing: { from: number; to: number } | null
+  syncing: { from: number; to: number; by: string } | null
 }

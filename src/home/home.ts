@@ -56,6 +56,12 @@ export async function openHome(home: string, options: OpenOptions = {}): Promise
     const reason = 'so this node follows the ledger and does not vote; renew the log on the ledger to vote again'
     warnings.push(`The consensus log ${paths.consensusLog} is missing, ${reason}.`)
   }
+  const { historyBlocks, snapshots } = config.ledger
+  const { snapshotIntervalBlocks } = genesis.genesis.parameters
+  if (snapshots > 0 && historyBlocks < snapshotIntervalBlocks) {
+    const reason = `is below snapshotIntervalBlocks, ${snapshotIntervalBlocks}: a snapshot that takes longer than so many blocks cannot be made`
+    warnings.push(`ledger.historyBlocks, ${historyBlocks}, ${reason}; raise it, or set ledger.snapshots to 0.`)
+  }
   const { hash: genesisHash } = genesis
   const keys = { validatorKey, nodeKey, nodeKeySeed }
   return { paths, config, genesis: genesis.genesis, genesisHash, ...keys, hasConsensusLog, warnings }

@@ -11,6 +11,13 @@ export interface HomePaths {
   data: string
   /** LevelDB's folder; the ledger makes it. */
   ledger: string
+  /** A ledger made of a snapshot, before it takes the place of `ledger`; what it replaced, while that is removed; and the mark of the change. */
+  ledgerIncoming: string
+  ledgerReplaced: string
+  ledgerSwap: string
+  snapshots: string
+  /** A snapshot that is being fetched. */
+  snapshotIncoming: string
   consensusLog: string
   /** Where other nodes were reached; the network makes it. */
   addressBook: string
@@ -28,6 +35,11 @@ export function homePaths(home: string): HomePaths {
     nodeKey: join(root, 'keys', 'node.json'),
     data: join(root, 'data'),
     ledger: join(root, 'data', 'ledger'),
+    ledgerIncoming: join(root, 'data', 'ledger-incoming'),
+    ledgerReplaced: join(root, 'data', 'ledger-replaced'),
+    ledgerSwap: join(root, 'data', 'ledger-swap'),
+    snapshots: join(root, 'data', 'snapshots'),
+    snapshotIncoming: join(root, 'data', 'snapshot-incoming'),
     consensusLog: join(root, 'data', 'consensus.log'),
     addressBook: join(root, 'data', 'peers.json'),
     backups: join(root, 'backups'),

@@ -1,6 +1,6 @@
 // The one table of a node's settings. config.toml's text, its checks, the environment's names and the flags all come from it.
 import { NAME } from '../genesis/shape.ts'
-import { API_BODY_BYTES_MAX, STATE_HISTORY_BLOCKS } from '../limits.ts'
+import { API_BODY_BYTES_MAX, SNAPSHOTS_KEPT, STATE_HISTORY_BLOCKS } from '../limits.ts'
 import { choice, flag, list, number, type Setting, text } from './setting.ts'
 
 const HOST = /^[A-Za-z0-9:.-]{1,253}$/
@@ -57,6 +57,17 @@ export const SETTINGS = {
       1_000_000_000,
       'blocks',
       'How far behind the newest block past state can be read.',
+    ),
+    snapshots: number(
+      SNAPSHOTS_KEPT,
+      0,
+      16,
+      'snapshots',
+      'How many state snapshots are kept for nodes that join by one. 0: none is made.',
+    ),
+    joinBySnapshot: flag(
+      true,
+      'Whether this node, when it is far behind, fetches a snapshot of the state instead of every block; older blocks are then gone here.',
     ),
   },
 } as const

@@ -8,6 +8,9 @@ export const CHANNELS: readonly Channel[] = ['consensus', 'proposals', 'transact
 export type Topic = 'transactions' | 'blocks'
 export const TOPICS: readonly Topic[] = ['transactions', 'blocks']
 
+/** What is asked for: protocols of their own with room of their own, so that those who join never keep others from blocks. */
+export type RequestKind = 'blocks' | 'snapshots'
+
 export interface PeerInfo {
   /** The libp2p peer id: the node key, proven by the Noise handshake. */
   id: string
@@ -46,6 +49,10 @@ export interface NetworkLimits {
   servingBytes: number
   /** Requests asked of one peer and not answered yet. */
   askingPerPeer: number
+  /** The same for requests about snapshots. */
+  snapshotServingPerPeer: number
+  snapshotServingTotal: number
+  snapshotServingBytes: number
   /** Gossip taken from one peer each second, and its bytes; both may burst to four seconds' worth. */
   gossipMessagesPerSecond: number
   gossipBytesPerSecond: number
@@ -66,6 +73,9 @@ export const DEFAULT_LIMITS: Readonly<NetworkLimits> = {
   servingTotal: 64,
   servingBytes: 64 * MIB,
   askingPerPeer: 16,
+  snapshotServingPerPeer: 4,
+  snapshotServingTotal: 16,
+  snapshotServingBytes: 32 * MIB,
   gossipMessagesPerSecond: 500,
   gossipBytesPerSecond: 16 * MIB,
 }
@@ -96,6 +106,8 @@ export interface RequestOptions {
   timeoutMs: number
   signal?: AbortSignal
   maxBytes?: number
+  /** 'blocks' unless told. */
+  kind?: RequestKind
 }
 
 export interface Transport {
@@ -121,7 +133,7 @@ export interface Transport {
   drop(peerId: string, reason: string, banMs?: number): void
   /** A throw drops the peer and is logged. */
   onFrame: (peer: PeerInfo, channel: Channel, frame: Uint8Array) => void
-  onRequest: (peer: PeerInfo, payload: Uint8Array) => Promise<Uint8Array>
+  onRequest: (peer: PeerInfo, payload: Uint8Array, kind: RequestKind) => Promise<Uint8Array>
   /** `reject` drops the peer that passed the message on: say it only of what no honest node passes on. */
   onGossip: (peerId: string, topic: Topic, payload: Uint8Array) => 'accept' | 'ignore' | 'reject'
   /** After hello, once per peer however many connections there are. */

@@ -15,13 +15,14 @@ import {
   DEFAULT_LIMITS,
   type NetworkLimits,
   type PeerInfo,
+  type RequestKind,
   reasonOf,
   TOPICS,
   type Transport,
   type TransportOptions,
 } from './port.ts'
 import { type Envelope, type IdentityRecord, peerIdIn, sealRecord } from './record.ts'
-import { createRequests } from './requests.ts'
+import { createRequests, type Requests } from './requests.ts'
 import { createSwarm } from './swarm.ts'
 
 export type * from './port.ts'
@@ -132,16 +133,26 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     onFrame: (peer, channel, frame) => transport.onFrame(peer.info, channel, frame),
     onOffence,
   })
-  const requests = createRequests({
-    swarm,
-    protocol: protocolOf('request'),
-    limits,
-    links,
-    peers,
-    logger,
-    onRequest: (peer, payload) => transport.onRequest(peer.info, payload),
-    onOffence,
-  })
+  const requestsOf = (kind: RequestKind, protocol: string, requestLimits: NetworkLimits) =>
+    createRequests({
+      swarm,
+      protocol: protocolOf(protocol),
+      limits: requestLimits,
+      links,
+      peers,
+      logger,
+      onRequest: (peer, payload) => transport.onRequest(peer.info, payload, kind),
+      onOffence,
+    })
+  const requests: Record<RequestKind, Requests> = {
+    blocks: requestsOf('blocks', 'request', limits),
+    snapshots: requestsOf('snapshots', 'snapshot', {
+      ...limits,
+      servingPerPeer: limits.snapshotServingPerPeer,
+      servingTotal: limits.snapshotServingTotal,
+      servingBytes: limits.snapshotServingBytes,
+    }),
+  }
   const gossip = createGossip({
     swarm,
     genesisHash,
@@ -232,7 +243,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     async start() {
       await links.start()
       await channels.start()
-      await requests.start()
+      await requests.blocks.start()
+      await requests.snapshots.start()
       try {
         await swarm.start()
       } catch (cause) {
@@ -245,7 +257,8 @@ export async function createTransport(options: TransportOptions): Promise<Transp
     async stop() {
       clearInterval(timer)
       dialer.stop()
-      requests.stop()
+      requests.blocks.stop()
+      requests.snapshots.stop()
       links.stop()
       channels.stop()
       for (const connection of swarm.getConnections()) abortConnection(connection, 'this node stops')
@@ -272,7 +285,7 @@ export async function createTransport(options: TransportOptions): Promise<Transp
       for (const peer of peers.all())
         if (to === 'all' || peers.isCurrentValidator(peer)) channels.send(peer, channel, frame)
     },
-    request: requests.request,
+    request: (peerId, payload, asked) => requests[asked.kind ?? 'blocks'].request(peerId, payload, asked),
     publish: gossip.publish,
     drop(peerId, reason, banMs = BAN_MS) {
       logger.warn({ peer: peerId, reason, banMs }, 'A peer is dropped.')

@@ -1,6 +1,7 @@
 // Catching up: a node asks a peer for blocks by height and checks each one's certificate itself.
 import { batchCodec, certificateCodec, headerCodec } from './block.ts'
-import { bytes, decode, list, struct, uint, type ValueOf } from './schema.ts'
+import { bytes, decode, list, struct, uint, union, type ValueOf } from './schema.ts'
+import { SNAPSHOT_DEPTH_MAX } from './snapshot.ts'
 
 /** Blocks in one answer, and the batch bytes one block may have. */
 const ANSWER_BLOCKS_MAX = 256
@@ -18,6 +19,20 @@ export const certifiedBlockCodec = struct('', {
 export type CertifiedBlock = ValueOf<typeof certifiedBlockCodec>
 
 export const blockAnswerCodec = list(certifiedBlockCodec, ANSWER_BLOCKS_MAX)
+
+/**
+ * Requests about snapshots (types/snapshot.ts), answered with the bytes of a manifest or a chunk, or with nothing where this node has
+ * none such. Height 0 asks for the newest manifest. `depth` is that of the manifest: a chunk of another cut is another one.
+ */
+export const snapshotRequestCodec = union({
+  manifest: struct('quorate/manifest-request/1', { height: uint() }),
+  chunk: struct('quorate/chunk-request/1', {
+    height: uint(),
+    depth: uint(SNAPSHOT_DEPTH_MAX),
+    index: uint(2 ** SNAPSHOT_DEPTH_MAX - 1),
+  }),
+})
+export type SnapshotRequest = ValueOf<typeof snapshotRequestCodec>
 
 /** Transactions as nodes pass them on, several in one frame. */
 export const transactionsFrameCodec = list(bytes(1, 1024 * 1024), 10_000)

@@ -38,6 +38,7 @@ export interface TestNetwork {
   close(): Promise<void>
 }
 
+const LARGE_CODE_BYTES = 100_000
 let nextPort = 20_000 + (process.pid % 2_000) * 10
 
 export async function createNetwork(options: {
@@ -46,6 +47,8 @@ export async function createNetwork(options: {
   parameters?: Partial<Parameters>
   /** Of every node, by dotted name, such as `ledger.historyBlocks`. */
   settings?: Record<string, unknown>
+  /** So many more contracts with much code in them: state worth fetching. */
+  largeContracts?: number
 }): Promise<TestNetwork> {
   const directory = await mkdtemp(join(tmpdir(), 'quorate-'))
   const { code } = await bundleContract(join(import.meta.dirname, '../../contracts/token'))
@@ -78,6 +81,12 @@ export async function createNetwork(options: {
         init: { owner: admin.address, balances: { [alice.address]: '1000000' } },
         owner: admin.address,
       },
+      ...Array.from({ length: options.largeContracts ?? 0 }, (_, index) => ({
+        name: `large-${index}`,
+        code: `${code}\n// ${String(index).repeat(LARGE_CODE_BYTES)}`,
+        init: { owner: admin.address, balances: {} },
+        owner: admin.address,
+      })),
     ],
   })
   for (const home of homes) await writeFile(join(home, 'genesis.json'), formatGenesis(genesis))

@@ -28,7 +28,7 @@ const status = object({
   phase: text,
   voting: { type: 'boolean' },
   reason: { ...nullable(text), description: 'Why this node does not vote.' },
-  syncing: nullable(object({ from: height, to: height })),
+  syncing: nullable(object({ from: height, to: height, by: { type: 'string', enum: ['blocks', 'snapshot'] } })),
   peers: count,
   mempool: object({ count, bytes: count }),
 })

@@ -1,0 +1,183 @@
+// Joining by a snapshot, in one process: a validator that missed more than two snapshot intervals, among honest peers and one that lies.
+import { existsSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { verify } from '../../src/crypto/signer.ts'
+import { engineHash } from '../../src/execution/engine-hash.ts'
+import { openHome } from '../../src/home/home.ts'
+import { createTransport } from '../../src/network/transport.ts'
+import { openSnapshot, snapshotFolder } from '../../src/snapshot/files.ts'
+import { createShelf } from '../../src/snapshot/shelf.ts'
+import { type SnapshotRequest, snapshotRequestCodec } from '../../src/types/fetch.ts'
+import { messageCodec } from '../../src/types/message.ts'
+import { decode, encode } from '../../src/types/schema.ts'
+import { type Chunk, chunkCodec } from '../../src/types/snapshot.ts'
+import {
+  accountOf,
+  alice,
+  createNetwork,
+  getJson,
+  signed,
+  statusOf,
+  submit,
+  type TestNetwork,
+  until,
+} from './network.ts'
+
+const INTERVAL = 16
+const BLOCKS = 120
+const [FIRST, SECOND, LIAR, BEHIND] = [0, 1, 2, 3] as const
+const transfer = (to: string) => ({
+  contract: 'token',
+  method: 'transfer',
+  args: { to: accountOf(to).address, amount: '1' },
+})
+const homeOf = (network: TestNetwork, index: number, ...path: string[]) =>
+  join(network.directory, `node-${index}`, ...path)
+
+type Lie = (answer: Uint8Array, request: SnapshotRequest) => Uint8Array | Promise<Uint8Array>
+const onChunks =
+  (change: (chunk: Chunk) => Chunk): Lie =>
+  (answer, { type }) =>
+    type === 'manifest' ? answer : encode(chunkCodec, change(decode(chunkCodec, answer)))
+const lies: Record<string, Lie> = {
+  'wrong values': onChunks((chunk) => ({
+    ...chunk,
+    entries: chunk.entries.map((entry) => ({ ...entry, value: entry.value.replace(/\d/, '9') })),
+  })),
+  'chunks of another height': onChunks((chunk) => ({ ...chunk, height: chunk.height + INTERVAL })),
+  'chunks cut short': (answer, { type }) => (type === 'manifest' ? answer : answer.subarray(0, -7)),
+  'an edited manifest': (answer, { type }) => {
+    const edited = Uint8Array.from(answer)
+    if (type === 'manifest') edited[edited.length - 1]! ^= 1
+    return edited
+  },
+}
+
+/** A validator's key and snapshots behind a node that only claims its height and answers requests for snapshots, in its own way. */
+async function createImpostor(network: TestNetwork, index: number, height: number, lie: Lie) {
+  const home = await openHome(homeOf(network, index), { environment: {}, context: { engineHash: engineHash() } })
+  const keys = new Set(home.genesis.validators.map(({ key }) => key))
+  const { listen, bootstrap } = home.config.p2p
+  const transport = await createTransport({
+    genesisHash: home.genesisHash,
+    nodeKeySeed: home.nodeKeySeed,
+    listen,
+    bootstrap,
+    mdns: false,
+    identity: home.validatorKey,
+    verify,
+    isValidator: (key) => keys.has(key),
+    logger: { debug() {}, info() {}, warn() {} },
+  })
+  const shelf = createShelf({ root: home.paths.snapshots, kept: 2, onDropped() {}, now: () => 0 })
+  await shelf.refresh()
+  const status = encode(messageCodec, { type: 'status', epoch: 0, view: 0, active: true, h: height, lastExec: height })
+  const say = setInterval(() => transport.broadcast('consensus', status, 'all'), 200)
+  let asked = 0
+  transport.onRequest = async (_, payload, kind) => {
+    if (kind === 'blocks') throw new Error('it has no blocks to give')
+    asked++
+    const request = decode(snapshotRequestCodec, payload)
+    return lie(await shelf.answer(request), request)
+  }
+  await transport.start()
+  return {
+    asked: () => asked,
+    async close() {
+      clearInterval(say)
+      await transport.stop()
+    },
+  }
+}
+
+async function metricOf(network: TestNetwork, index: number, name: string): Promise<number> {
+  const text = await (await fetch(network.url(index, '/metrics'))).text()
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1])
+}
+
+describe('a validator that missed several snapshot intervals', () => {
+  let network: TestNetwork
+  let nonce = 0
+  let tip = 0
+  let impostor: { asked(): number; close(): Promise<void> } | undefined
+
+  beforeAll(async () => {
+    const parameters = { blockTransactionsMax: 1, batchDelayMs: 1, windowBlocks: 16, snapshotIntervalBlocks: INTERVAL }
+    // Enough for several chunks, so that every peer is asked for some.
+    network = await createNetwork({ validators: 4, parameters, largeContracts: 10 })
+    await Promise.all([FIRST, SECOND, LIAR].map((index) => network.start(index)))
+    await until(
+      'readiness',
+      () => fetch(network.url(FIRST, '/ready')),
+      (response) => response.status === 200,
+    )
+    const wires = Array.from({ length: BLOCKS }, (_, n) => signed(network, alice, nonce++, transfer(`heir ${n}`)))
+    expect((await submit(network, FIRST, wires, '?wait=certified&timeout=60000')).status).toBe(200)
+    tip = (await statusOf(network, FIRST)).certifiedHeight
+    for (const index of [FIRST, SECOND, LIAR])
+      await until(
+        'a snapshot of the last interval',
+        () => metricOf(network, index, 'quorate_snapshot_height'),
+        (height) => height === tip - (tip % INTERVAL),
+      )
+    await network.stop(LIAR)
+  }, 90_000)
+  afterEach(() => impostor?.close())
+  afterAll(async () => {
+    await network?.close()
+    expect(network?.fatal).toEqual([])
+  })
+
+  it('makes snapshots at certified heights and keeps two, the same on every node', async () => {
+    const newest = tip - (tip % INTERVAL)
+    const roots = [FIRST, SECOND].map((index) => homeOf(network, index, 'data/snapshots'))
+    for (const root of roots) {
+      const heights = (await readdir(root)).map(Number)
+      expect([heights.length, Math.max(...heights)]).toEqual([2, newest])
+      expect(heights.every((height) => height % INTERVAL === 0)).toBe(true)
+    }
+    const [one, other] = await Promise.all(roots.map((root) => openSnapshot(snapshotFolder(root, newest))))
+    expect(one!.manifest.subtrees).toEqual(other!.manifest.subtrees)
+    expect(await one!.chunk(0)).toEqual(await other!.chunk(0))
+  })
+
+  it.each(Object.keys(lies))(
+    'joins by a snapshot while one peer answers with %s',
+    async (name) => {
+      await network.stop(BEHIND)
+      await rm(homeOf(network, BEHIND, 'data/ledger'), { recursive: true, force: true })
+      await rm(homeOf(network, BEHIND, 'data/snapshots'), { recursive: true, force: true })
+      impostor = await createImpostor(network, LIAR, tip, lies[name]!)
+      await network.start(BEHIND)
+      const reached = await until(
+        'the tip',
+        // While it opens its parts again its API is away.
+        () => statusOf(network, BEHIND).catch(() => undefined),
+        (status) => (status?.certifiedHeight ?? 0) >= tip,
+      )
+      const expected = await statusOf(network, FIRST)
+      expect([reached?.blockHash, reached?.stateRoot]).toEqual([expected.blockHash, expected.stateRoot])
+      expect(impostor.asked()).toBeGreaterThan(0)
+      // What is below the snapshot is not here.
+      expect((await getJson(network.url(BEHIND, '/v1/blocks/3'))).body.code).toBe('PRUNED')
+      const balance = async (index: number) =>
+        (await getJson(network.url(index, `/v1/state/token?key=${encodeURIComponent(`balance/${alice.address}`)}`)))
+          .body
+      expect((await balance(BEHIND)).value).toEqual((await balance(FIRST)).value)
+      const newest = String(tip - (tip % INTERVAL))
+      expect(await readdir(homeOf(network, BEHIND, 'data/snapshots'))).toEqual([newest])
+      for (const left of ['ledger-incoming', 'ledger-replaced', 'ledger-swap', 'snapshot-incoming'])
+        expect(existsSync(homeOf(network, BEHIND, 'data', left))).toBe(false)
+    },
+    40_000,
+  )
+
+  it('votes then: with another validator off, nothing commits without it', async () => {
+    const { status, body } = await submit(network, FIRST, signed(network, alice, nonce++, transfer('bob')))
+    expect([status, body.status]).toEqual([200, 'ok'])
+    const { certifiedHeight } = await statusOf(network, FIRST)
+    expect(certifiedHeight).toBeGreaterThan(tip)
+  }, 40_000)
+})
