@@ -72,6 +72,7 @@ const ALLOWED: Record<string, string[]> = {
     'simulator',
     'ledger',
     'audit',
+    'snapshot-home.ts',
   ],
 }
 const FOR_ALL = ['types', 'crypto', 'limits.ts']

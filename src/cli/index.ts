@@ -17,6 +17,7 @@ import { keysCommands } from './keys.ts'
 import { ledgerCommands } from './ledger.ts'
 import { peersCommand } from './peers.ts'
 import { simulateCommand } from './simulate.ts'
+import { snapshotCommands } from './snapshot.ts'
 import { startCommand } from './start.ts'
 import { stateCommands } from './state.ts'
 import { statusCommand } from './status.ts'
@@ -84,6 +85,7 @@ function createProgram(run: Run): Command {
     peersCommand(run),
     validatorsCommand(run),
     ledgerCommands(run),
+    snapshotCommands(run),
   ])
     program.addCommand(command)
   prepare(program, run.io)
