@@ -32,7 +32,8 @@ export interface TestNetwork {
   readonly genesisHash: string
   readonly nodes: (Node | undefined)[]
   readonly fatal: unknown[]
-  start(index: number): Promise<Node>
+  /** `environment` overrides settings, as QUORATE_* variables do. */
+  start(index: number, environment?: Record<string, string>): Promise<Node>
   stop(index: number): Promise<void>
   url(index: number, path: string): string
   close(): Promise<void>
@@ -100,9 +101,9 @@ export async function createNetwork(options: {
     },
     nodes,
     fatal,
-    async start(index) {
+    async start(index, environment = {}) {
       const logger = pino({ level: process.env.QUORATE_TEST_LOG ?? 'silent', base: { node: index } })
-      const node = await startNode(homes[index]!, { logger, environment: {}, onFatal: (error) => fatal.push(error) })
+      const node = await startNode(homes[index]!, { logger, environment, onFatal: (error) => fatal.push(error) })
       nodes[index] = node
       return node
     },
