@@ -2,7 +2,6 @@
 // left alone on both ways.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { quorumOf } from './consensus/quorum.ts'
 import { epochHash, firstEpoch, genesisHash as hashOfGenesis } from './crypto/digest.ts'
 import { verify, verifyFast } from './crypto/signer.ts'
 import type { HomePaths } from './home/paths.ts'
@@ -15,6 +14,7 @@ import { readManifestFile, snapshotFolder } from './snapshot/files.ts'
 import { type MadeSnapshot, makeSnapshot } from './snapshot/make.ts'
 import { type ManifestRules, readManifest } from './snapshot/verify.ts'
 import type { Genesis } from './types/epoch.ts'
+import { quorumOf } from './types/quorum.ts'
 
 export class SnapshotInvalid extends Error {
   readonly code = 'SNAPSHOT_INVALID'
