@@ -26,6 +26,8 @@ export interface ExecutorOptions {
   /** Canonical bytes. */
   genesis: Uint8Array
   historyBlocks: number
+  /** 0 or absent keeps all. */
+  keepBlocks?: number
   /**
    * No node waits for this thread, and what it writes can be made again: it neither steps back nor syncs. `import` keeps whole blocks,
    * `replay` headers and state alone.
@@ -45,13 +47,20 @@ export interface ExecuteAnswer extends ExecutedBlock {
 
 /** Behind the main thread, which votes. */
 const EXECUTOR_NICENESS = 10
-const { directory, genesisHash, genesis: genesisBytes, historyBlocks, offline }: ExecutorOptions = workerData
+const {
+  directory,
+  genesisHash,
+  genesis: genesisBytes,
+  historyBlocks,
+  keepBlocks,
+  offline,
+}: ExecutorOptions = workerData
 if (offline === undefined) stepBack(EXECUTOR_NICENESS)
 const genesis: Genesis = decode(genesisCodec, genesisBytes)
 const epoch = firstEpoch(genesis)
 const validatorsHash = epochHash(epoch)
 const isDurable = offline === undefined
-const ledger = await openLedger({ directory, genesisHash, historyBlocks, tree: true, isDurable })
+const ledger = await openLedger({ directory, genesisHash, historyBlocks, keepBlocks, tree: true, isDurable })
 const scanner = await createSyncReader({ directory, genesisHash })
 const runtime = createRuntime({ sandbox: createSandbox({ depthMax: CALL_DEPTH_MAX }), verifyEd25519: verify })
 const store = {

@@ -98,6 +98,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
       },
       height: lastExec,
       certifiedHeight: h,
+      oldestHeight: ledger.oldestBlock(),
       blockHash: certified?.blockHash ?? '',
       stateRoot: certified?.header.stateRoot ?? '',
       epoch: epoch.epoch,

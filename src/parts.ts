@@ -62,12 +62,13 @@ async function openEach(
 ): Promise<Parts> {
   const { genesisHash, config } = home
   const directory = home.paths.ledger
-  const { historyBlocks } = config.ledger
+  const { historyBlocks, keepBlocks } = config.ledger
   const workerData: ExecutorOptions = {
     directory,
     genesisHash,
     genesis: encode(genesisCodec, home.genesis),
     historyBlocks,
+    keepBlocks,
   }
   const executor = await startWorker<ExecuteQuestion, ExecutedBlock>(
     workerFile('./executor', import.meta.url),

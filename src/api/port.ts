@@ -137,6 +137,8 @@ export interface StatusView {
   /** Last executed height, highest certified height, and the certified block's hash and state root. */
   height: number
   certifiedHeight: number
+  /** The lowest height whose whole block is kept. */
+  oldestHeight: number
   blockHash: string
   stateRoot: string
   epoch: number

@@ -27,18 +27,20 @@ export interface ExecutionOptions {
   /** An empty one gets block 0 first. */
   directory: string
   historyBlocks: number
+  keepBlocks?: number | undefined
   offline: 'import' | 'replay'
   /** The value a key has after a height by the ledger that is checked, where that is known. */
   valueAt?(height: number, key: string): Promise<string | undefined>
 }
 
 export async function startExecution(options: ExecutionOptions): Promise<Execution> {
-  const { network, directory, historyBlocks, offline } = options
+  const { network, directory, historyBlocks, keepBlocks = 0, offline } = options
   const workerData: ExecutorOptions = {
     directory,
     genesisHash: network.genesisHash,
     genesis: encode(genesisCodec, network.genesis),
     historyBlocks,
+    keepBlocks,
     offline,
   }
   const worker = await startWorker<ExecuteQuestion, ExecuteAnswer>(

@@ -17,6 +17,7 @@ export interface ImportOptions {
   genesis: Genesis
   file: string
   historyBlocks: number
+  keepBlocks?: number
   /** Threads that check signatures. */
   workers: number
   onProgress?(progress: { height: number; from: number; to: number; transactions: number }): void
@@ -54,13 +55,13 @@ class Refused extends Error {
 
 /** Throws BlockFileError for a file that is not whole, before anything is written, and what keeps the folder from being opened. */
 export async function importBlocks(options: ImportOptions): Promise<ImportReport> {
-  const { directory, genesis, file, historyBlocks } = options
+  const { directory, genesis, file, historyBlocks, keepBlocks } = options
   const network = networkOf(genesis)
   const { genesisHash } = network
   const extent = await readExtent(file, genesisHash)
   const ledger = await openLedger({ directory, genesisHash, tree: false })
   const verifier = createVerifier({ workers: options.workers })
-  const execution = createLazyExecution({ network, directory, historyBlocks, offline: 'import' })
+  const execution = createLazyExecution({ network, directory, historyBlocks, keepBlocks, offline: 'import' })
   const report: ImportReport = {
     genesisHash,
     ...extent,

@@ -44,6 +44,7 @@ export function importCommand(run: Run) {
         genesis,
         file,
         historyBlocks: settings.historyBlocks,
+        keepBlocks: settings.keepBlocks,
         workers: availableParallelism(),
         onProgress: line.heights,
       }).finally(line.end)

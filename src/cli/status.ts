@@ -18,6 +18,7 @@ export function statusCommand(run: Run) {
           ['address', node.address ?? undefined],
           ['height', status.height],
           ['certified', status.certifiedHeight],
+          ['oldest block', status.oldestHeight],
           ['block hash', status.blockHash],
           ['state root', status.stateRoot],
           ['epoch, view', `${status.epoch}, ${status.view}`],

@@ -8,7 +8,7 @@ import type { Genesis } from '../types/epoch.ts'
 import { toHex } from '../types/hex.ts'
 import type { Config } from './config.ts'
 import { readGenesisFile } from './genesis-file.ts'
-import { homePaths, type OpenOptions, openConfig } from './home.ts'
+import { homePaths, keepBlocksFault, type OpenOptions, openConfig } from './home.ts'
 import type { HomePaths } from './paths.ts'
 
 export interface HomeFault {
@@ -54,6 +54,12 @@ export async function examineHome(home: string, options: OpenOptions = {}): Prom
     readGenesisFile(paths.genesis, options.context ?? {}, "copy the network's genesis.json there"),
   )
   if (genesis !== undefined) found.ok('genesis', `sound, made for the engine of this release; hash ${genesis.hash}`)
+  const fault = config === undefined || genesis === undefined ? undefined : keepBlocksFault(config, genesis.genesis)
+  if (fault !== undefined) {
+    const at = fault.lastIndexOf(': ')
+    const [reason, mend] = [fault.slice(0, at), fault.slice(at + 2)]
+    found.fault('config', { code: 'CONFIG_INVALID', about: paths.config, reason, mend })
+  }
   const validatorKey = await examineKeys(paths, found)
   await examinePermissions(paths, found)
   const running = await examineLedger(paths, genesis?.hash, found)

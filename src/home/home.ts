@@ -3,6 +3,7 @@ import { access, readFile, stat } from 'node:fs/promises'
 import { readSeed } from '../crypto/key-file.ts'
 import { type LoadedKey, readKeyFile } from '../crypto/keystore.ts'
 import { type CheckContext, describeFault } from '../genesis/document.ts'
+import { keepBlocksMin } from '../limits.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { type Config, type ConfigSources, readConfig } from './config.ts'
 import { HomeError } from './error.ts'
@@ -46,6 +47,8 @@ export async function openHome(home: string, options: OpenOptions = {}): Promise
   const config = await openConfig(home, options)
   const mend = `copy the network's genesis.json there; \`quorate genesis check\` tells whether it is sound`
   const genesis = await readGenesisFile(paths.genesis, options.context ?? {}, mend)
+  const fault = keepBlocksFault(config, genesis.genesis)
+  if (fault !== undefined) throw new HomeError('CONFIG_INVALID', `The configuration cannot be used: ${fault}.`)
   const validatorKey = await readKeyFile(paths.validatorKey)
   const nodeKey = await readKeyFile(paths.nodeKey)
   const { seed: nodeKeySeed } = await readSeed(paths.nodeKey)
@@ -65,6 +68,16 @@ export async function openHome(home: string, options: OpenOptions = {}): Promise
   const { hash: genesisHash } = genesis
   const keys = { validatorKey, nodeKey, nodeKeySeed }
   return { paths, config, genesis: genesis.genesis, genesisHash, ...keys, hasConsensusLog, warnings }
+}
+
+/** What of the settings does not fit the network's parameters. */
+export function keepBlocksFault({ ledger }: Config, { parameters }: Genesis): string | undefined {
+  const { historyBlocks, keepBlocks } = ledger
+  const { snapshotIntervalBlocks } = parameters
+  const min = keepBlocksMin(historyBlocks, snapshotIntervalBlocks)
+  if (keepBlocks === 0 || keepBlocks >= min) return undefined
+  const why = `historyBlocks (${historyBlocks}) and three times the network's snapshotIntervalBlocks (${snapshotIntervalBlocks})`
+  return `ledger.keepBlocks: expected 0 or at least ${min}, for ${why}, got ${keepBlocks}: set a larger one, or shorten historyBlocks`
 }
 
 /** The configuration of a home by itself, for commands that need no more. */

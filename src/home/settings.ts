@@ -69,6 +69,13 @@ export const SETTINGS = {
       true,
       'Whether this node, when it is far behind, fetches a snapshot of the state instead of every block; older blocks are then gone here.',
     ),
+    keepBlocks: number(
+      0,
+      0,
+      1_000_000_000,
+      'blocks',
+      'How many whole blocks are kept behind the newest; 0 keeps all. At least historyBlocks and three snapshot intervals.',
+    ),
   },
 } as const
 

@@ -66,6 +66,18 @@ export class LedgerOccupied extends Error {
   }
 }
 
+/** Blocks that must stay were to be pruned. */
+export class PruningRefused extends Error {
+  readonly code = 'PRUNING_REFUSED'
+  constructor(before: number, highest: number, keepMin: number) {
+    super(
+      `The blocks below ${before} cannot be pruned: the last ${keepMin} must stay, for the state history and the snapshots this node ` +
+        `keeps, so at most those below ${highest} can. Choose that height or a lower one, or shorten ledger.historyBlocks first.`,
+    )
+    this.name = 'PruningRefused'
+  }
+}
+
 /** An error of this file as plain data, to cross between threads. */
 export interface ErrorData {
   code: string

@@ -32,6 +32,7 @@ import {
   trunkKey,
 } from './keys.ts'
 import { type Leaf, type LeafRange, readLeaves } from './leaves.ts'
+import { pruningOperations } from './pruning.ts'
 import { proveState, type StatePath } from './state-paths.ts'
 import { stateOperations } from './state-writes.ts'
 import { type Operation, openStore, type Store } from './store.ts'
@@ -50,6 +51,8 @@ export interface LedgerOptions {
   genesisHash: string
   /** Heights behind the head whose state stays readable. The committing handle's setting counts. */
   historyBlocks?: number
+  /** Whole blocks kept behind the head; 0 keeps all. The committing handle's setting counts. */
+  keepBlocks?: number
   /** Only the committing thread needs the state tree; it takes about 130 bytes a key. */
   readonly tree: boolean
   /** Subtrees with more leaves have a page on the disk; what is below is hashed when a path is asked for. */
@@ -62,6 +65,8 @@ export interface Ledger extends ReturnType<typeof createLedger> {}
 
 const TREE_CHUNK_KEYS = 65_536
 const TWIG_LEAVES = 128
+/** A block adds one and removes up to two, so its work is bounded, and what a shorter setting left shrinks with every block. */
+const BLOCKS_PRUNED_PER_BLOCK = 2
 
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const store = await openStore(options.directory, options.isDurable)
@@ -212,7 +217,7 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
 
 /** The one writer of blocks: holds the tree and the change last computed against it, so a root asked for is not computed twice. */
 function createCommitter(store: Store, tree: StateTree | undefined, options: LedgerOptions) {
-  const { historyBlocks = STATE_HISTORY_BLOCKS, twigLeaves = TWIG_LEAVES } = options
+  const { historyBlocks = STATE_HISTORY_BLOCKS, keepBlocks = 0, twigLeaves = TWIG_LEAVES } = options
   let prepared: { entries: [string, string | null][]; change: TreeChange } | undefined
   let running: Promise<void> | undefined
   let failure: unknown
@@ -240,6 +245,11 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Led
     return prepared.change
   }
 
+  function oldBlocks(height: number): Operation[] {
+    if (keepBlocks === 0) return []
+    return pruningOperations(store, height - keepBlocks + 1, BLOCKS_PRUNED_PER_BLOCK)
+  }
+
   async function commit(block: BlockToCommit): Promise<void> {
     assertFollows(readHead(store), block, options.genesisHash)
     const { header, writes } = block
@@ -257,7 +267,7 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Led
       const trunk = pages.map((page) => pageOperation(page, height))
       const { base } = trunkState(store.getSync(trunkKey)) ?? { base: height }
       const fits = trunkStateOperation({ base, height, twigLeaves })
-      await store.write([...blockOperations(block), ...state, ...trunk, fits])
+      await store.write([...blockOperations(block), ...state, ...trunk, fits, ...oldBlocks(height)])
     } catch (error) {
       failure = error
       throw error

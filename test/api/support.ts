@@ -328,6 +328,7 @@ export function createTestNode() {
       node: { name: 'north', role: 'validator', address: addressOfName('north'), version: '0.1.0' },
       height: blocks.length - 1,
       certifiedHeight: certified,
+      oldestHeight: knobs.oldestBlock,
       blockHash: blocks[certified]!.blockHash,
       stateRoot: ZERO_HASH,
       epoch: 0,

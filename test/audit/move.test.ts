@@ -10,6 +10,7 @@ import { blockHash, receiptsRoot } from '../../src/crypto/digest.ts'
 import { createBlockFile, type FiledBlock, readBlockFile } from '../../src/ledger/block-file.ts'
 import { openLedgerBuilder } from '../../src/ledger/builder.ts'
 import { openLedger } from '../../src/ledger/ledger.ts'
+import { pruneLedger } from '../../src/ledger/pruning.ts'
 import { certify, type Made, makeLedger } from './chain.ts'
 
 const HEAD = 8
@@ -202,6 +203,19 @@ describe('a ledger that begins at a base', () => {
     expect(report).toMatchObject({ oldest: 4, head: HEAD - 1, blocks: HEAD - 4, fault: null })
     expect(report.replayed).toMatchObject({ from: 5, to: HEAD - 1, reason: null })
     expect(report.replayed!.transactions).toBe(report.transactions)
+  })
+
+  it('is audited and run again from where it was pruned', async () => {
+    const directory = fresh()
+    await importInto(directory, await exported())
+    const { genesisHash } = made
+    expect(await pruneLedger({ directory, genesisHash, before: 4, keepMin: 1 })).toMatchObject({ oldestBlock: 4 })
+    const report = await verifyAgain(directory)
+    expect(report).toMatchObject({ oldest: 3, head: HEAD - 1, blocks: HEAD - 3, transactions: 20, fault: null })
+    expect(report.replayed).toEqual({ from: 4, to: HEAD - 1, transactions: 20, reason: null })
+    await expect(exportBlocks({ directory, genesis: made.genesis, file: newFile(), from: 3 })).rejects.toMatchObject({
+      code: 'NO_SUCH_BLOCKS',
+    })
   })
 
   it('passes over blocks of a file that lie below it', async () => {

@@ -47,6 +47,7 @@ function answer(
     node: { name, role: 'validator', address: 'qr1', version: '0.1.0' },
     height: 10,
     certifiedHeight: 10,
+    oldestHeight: 0,
     blockHash: '22'.repeat(32),
     stateRoot: '33'.repeat(32),
     epoch: 0,

@@ -30,6 +30,22 @@ async function newHome(settings = {}): Promise<string> {
   return home
 }
 
+describe('ledger.keepBlocks', () => {
+  test('holds at least the state history and what a snapshot leaves to be fetched', async () => {
+    const opened = (keepBlocks: number, historyBlocks: number) =>
+      newHome({ 'ledger.keepBlocks': keepBlocks, 'ledger.historyBlocks': historyBlocks }).then((home) =>
+        openHome(home, { context }),
+      )
+    const { snapshotIntervalBlocks } = soundGenesis().parameters
+    const least = 3 * snapshotIntervalBlocks
+    expect((await opened(0, 10)).config.ledger.keepBlocks).toBe(0)
+    expect((await opened(least, 10)).config.ledger.keepBlocks).toBe(least)
+    const refused = { code: 'CONFIG_INVALID', message: expect.stringContaining(`0 or at least ${least}`) }
+    await expect(opened(least - 1, 10)).rejects.toMatchObject(refused)
+    await expect(opened(least, least + 1)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+})
+
 describe('initHome', () => {
   test('makes keys only their owner can read, an empty log and a configuration', async () => {
     const home = newPath()

@@ -20,6 +20,7 @@ const status = object({
   }),
   height,
   certifiedHeight: height,
+  oldestHeight: { ...height, description: 'The lowest height whose block is kept.' },
   blockHash: hash,
   stateRoot: hash,
   epoch: count,
