@@ -1,4 +1,8 @@
 // The indexes of a ledger: each must lead from every transaction of the blocks to its place, and no entry anywhere else.
+//
+// Looking every entry up takes longer than all else that is checked of a transaction. So of the entries that there must be, and of those
+// that there are, a sum of digests is taken, in whatever order they come; only where the two differ are entries looked up one by one.
+import { sha256 } from '../crypto/hash.ts'
 import {
   kindRange,
   listingKey,
@@ -38,47 +42,98 @@ interface Placed {
 }
 
 export interface IndexAudit {
-  /** Looks every transaction of a block up. */
-  checkBlock(height: number, transactions: Transaction[], receipts: Receipt[]): Finding | undefined
-  /** After the last block: an entry that no block accounts for. */
-  checkRest(): Promise<Finding | undefined>
+  /** Takes note of the entries that a block's transactions must have. */
+  addBlock(height: number, transactions: Transaction[], receipts: Receipt[]): Finding | undefined
+  /** After the last block. `oldestBlock` is the first that was added. */
+  check(oldestBlock: number): Promise<Finding | undefined>
 }
 
 export function createIndexAudit(store: Store): IndexAudit {
-  const counts: Record<Ran, number> = { executed: 0, nonce: 0, bySender: 0, byContract: 0, bySenderAndContract: 0 }
-
-  function checkRan(placed: Placed): Finding | undefined {
-    for (const kind of RAN) {
-      const entry = entryOf(kind, placed)
-      if (entry === undefined) continue
-      counts[kind]++
-      const found = readEntry(store, entry.key)
-      if (typeof found !== 'string' && found?.equals(entry.value)) continue
-      return wrongEntry(kind, placed, textOf(kind, entry.value), textOf(kind, found))
-    }
-    return undefined
-  }
+  const expected = createSums()
+  let last = 0
 
   return {
-    checkBlock(height, transactions, receipts) {
+    addBlock(height, transactions, receipts) {
+      last = height
       for (const [index, transaction] of transactions.entries()) {
         const placed = { height, index, transaction, receipt: receipts[index]! }
-        const wrong = placed.receipt.status === 'skipped' ? checkSkipped(store, placed) : checkRan(placed)
+        // The entry of one that is skipped again later tells the last time, so it has no fixed value.
+        const wrong = placed.receipt.status === 'skipped' ? checkSkipped(store, placed) : addRan(expected, placed)
         if (wrong !== undefined) return wrong
       }
       return undefined
     },
-    async checkRest() {
+    async check(oldestBlock) {
+      const found = createSums()
       for (const kind of RAN) {
-        // All that must be there are; so where there are as many, there is no other.
-        const all = await count(store, kind)
-        if (typeof all !== 'number') return all
-        const stray = all === counts[kind] ? undefined : await findStray(store, kind)
+        const damaged = await eachEntry(store, kind, (key, value) => found.add(kind, key, value))
+        if (damaged !== undefined) return damaged
+      }
+      const wrong = RAN.filter((kind) => !expected.equals(kind, found))
+      const missing = wrong.length === 0 ? undefined : findWrong(store, wrong, oldestBlock, last)
+      if (missing !== undefined) return missing
+      for (const kind of [...wrong, 'skipped'] as const) {
+        const stray = await findStray(store, kind)
         if (stray !== undefined) return stray
       }
-      return await findStray(store, 'skipped')
+      return undefined
     },
   }
+}
+
+/** For each index the number of its entries and the sum, modulo 2^48, of 48 bits of each one's SHA-256. */
+function createSums() {
+  const sums = new Map<Ran, { entries: number; sum: number }>(RAN.map((kind) => [kind, { entries: 0, sum: 0 }]))
+  return {
+    add(kind: Ran, key: Buffer, value: Buffer): undefined {
+      const own = sums.get(kind)!
+      own.entries++
+      own.sum = (own.sum + sum48(key, value)) % 2 ** 48
+    },
+    equals(kind: Ran, other: { of(kind: Ran): { entries: number; sum: number } }): boolean {
+      const [own, found] = [sums.get(kind)!, other.of(kind)]
+      return own.entries === found.entries && own.sum === found.sum
+    },
+    of: (kind: Ran) => sums.get(kind)!,
+  }
+}
+
+function sum48(key: Buffer, value: Buffer): number {
+  const digest = sha256(Buffer.concat([key, value]))
+  return Buffer.from(digest.buffer, digest.byteOffset, 6).readUIntBE(0, 6)
+}
+
+function addRan(sums: ReturnType<typeof createSums>, placed: Placed): undefined {
+  for (const kind of RAN) {
+    const entry = entryOf(kind, placed)
+    if (entry !== undefined) sums.add(kind, entry.key, entry.value)
+  }
+}
+
+/** The first entry of these indexes that is missing or has another value. */
+function findWrong(store: Store, kinds: Ran[], from: number, to: number): Finding | undefined {
+  for (let height = from; height <= to; height++) {
+    const body = readBody(store, height)
+    if ('part' in body) return body
+    const wires = decode(batchCodec, body.batch).txs
+    for (const [index, receipt] of body.receipts.entries()) {
+      const placed = { height, index, transaction: decodeTransaction(wires[index]!), receipt }
+      const wrong = receipt.status === 'skipped' ? undefined : wrongOf(store, kinds, placed)
+      if (wrong !== undefined) return wrong
+    }
+  }
+  return undefined
+}
+
+function wrongOf(store: Store, kinds: Ran[], placed: Placed): Finding | undefined {
+  for (const kind of kinds) {
+    const entry = entryOf(kind, placed)
+    if (entry === undefined) continue
+    const found = readEntry(store, entry.key)
+    if (typeof found !== 'string' && found?.equals(entry.value)) continue
+    return wrongEntry(kind, placed, textOf(kind, entry.value), textOf(kind, found))
+  }
+  return undefined
 }
 
 /** The entry that a transaction which ran must have; undefined where the index has none for it. */
@@ -123,16 +178,6 @@ function textOf(kind: Index, value: Buffer | string | undefined): string {
   if (kind !== 'executed' && kind !== 'skipped') return toHex(value)
   const { height, index } = readPlace(value)
   return `height ${height}, index ${index}`
-}
-
-/** Reads every entry, so that a damaged one is found. */
-async function count(store: Store, kind: Ran): Promise<number | Finding> {
-  let entries = 0
-  const damaged = await eachEntry(store, kind, () => {
-    entries++
-    return undefined
-  })
-  return damaged ?? entries
 }
 
 /** The first entry that the block it leads to does not account for. */

@@ -17,7 +17,7 @@ export interface Replay extends Execution {
 
 const PAGE_KEYS = 4_096
 /** Nobody reads the past of this ledger. */
-const HISTORY_BLOCKS = 1
+const HISTORY_BLOCKS = 0
 
 export interface ReplayOptions {
   network: Network

@@ -145,7 +145,7 @@ async function runAudit(audit: Audit): Promise<void> {
   if (last.blockHash !== head.blockHash) refuse(finding(head.height, 'the head', last.blockHash, head.blockHash))
   await checkSurplus(audit)
   progress(audit, 'indexes', head.height)
-  refuse(await indexes.checkRest())
+  refuse(await indexes.check(report.oldest === 0 ? 0 : report.oldest + 1))
   await checkState(audit, last.stateRoot)
 }
 
@@ -228,7 +228,7 @@ function checkWhole(
   const { height } = header
   const body = orRefuse(readBody(store, height))
   const transactions = orRefuse(checkBody(network, header, body, parent))
-  refuse(indexes.checkBlock(height, transactions, body.receipts))
+  refuse(indexes.addBlock(height, transactions, body.receipts))
   report.transactions += transactions.length
   if (replay === undefined || height <= replay.base) return []
   report.replayed!.transactions += transactions.length

@@ -39,6 +39,7 @@ import { type Operation, openStore, type Store } from './store.ts'
 import { createStateTree, type StateTree, type TreeChange, type Writes } from './tree.ts'
 import { makesStale, pageOperation, trunkState, trunkStateOperation } from './trunk.ts'
 import { ensureTrunk } from './trunk-check.ts'
+import { createValueCache, type ValueCache } from './value-cache.ts'
 
 export type { BlockToCommit, Head, StoredBlock, TransactionPlace, TransactionQuery } from './blocks.ts'
 export type { Fault } from './check.ts'
@@ -49,7 +50,7 @@ export type { StatePath } from './state-paths.ts'
 export interface LedgerOptions {
   directory: string
   genesisHash: string
-  /** Heights behind the head whose state stays readable. The committing handle's setting counts. */
+  /** Heights behind the head whose state stays readable; 0: the head's alone. The committing handle's setting counts. */
   historyBlocks?: number
   /** Whole blocks kept behind the head; 0 keeps all. The committing handle's setting counts. */
   keepBlocks?: number
@@ -110,7 +111,10 @@ async function fitTrunk(store: Store, tree: StateTree, { twigLeaves = TWIG_LEAVE
 
 function createLedger(store: Store, tree: StateTree | undefined, options: LedgerOptions) {
   const reader = createBlockReader(store)
-  const committer = createCommitter(store, tree, options)
+  const stored = (key: string): string | undefined => store.getSync(stateKey(key))?.toString('utf8')
+  const values = tree === undefined ? undefined : createValueCache()
+  const latestOf = values === undefined ? stored : (key: string) => readThrough(values, stored, key)
+  const committer = createCommitter(store, tree, { ...options, latestOf, onWritten: values?.set ?? (() => {}) })
   const certifiedHeight = (): number => {
     const stored = store.getSync(certifiedKey)
     return stored === undefined ? 0 : readHeight(stored)
@@ -155,7 +159,7 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
     /** The lowest height whose whole block is kept: the one above the base, or 0. */
     oldestBlock: (): number => readOldestBlock(store),
     /** The latest executed value of a state key. */
-    getState: (key: string): string | undefined => store.getSync(stateKey(key))?.toString('utf8'),
+    getState: latestOf,
     /** The state root there would be after these writes. Nothing changes. */
     rootAfter: (writes: Writes): string => committer.rootAfter(writes),
     /** Writes a block and its state, all or nothing. Throws on a block that does not follow the head: a bug of the caller. */
@@ -215,9 +219,24 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
   }
 }
 
+interface CommitterOptions extends LedgerOptions {
+  /** The latest value of a state key. */
+  latestOf(key: string): string | undefined
+  /** Called for each value once it is written. */
+  onWritten(key: string, value: string | null): void
+}
+
+function readThrough(values: ValueCache, read: (key: string) => string | undefined, key: string): string | undefined {
+  const known = values.get(key)
+  if (known !== undefined) return known ?? undefined
+  const value = read(key)
+  values.set(key, value ?? null)
+  return value
+}
+
 /** The one writer of blocks: holds the tree and the change last computed against it, so a root asked for is not computed twice. */
-function createCommitter(store: Store, tree: StateTree | undefined, options: LedgerOptions) {
-  const { historyBlocks = STATE_HISTORY_BLOCKS, keepBlocks = 0, twigLeaves = TWIG_LEAVES } = options
+function createCommitter(store: Store, tree: StateTree | undefined, options: CommitterOptions) {
+  const { historyBlocks = STATE_HISTORY_BLOCKS, keepBlocks = 0, twigLeaves = TWIG_LEAVES, latestOf } = options
   let prepared: { entries: [string, string | null][]; change: TreeChange } | undefined
   let running: Promise<void> | undefined
   let failure: unknown
@@ -261,18 +280,20 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Led
     prepared = undefined
     try {
       const { height } = header
-      const pages = ownTree().changedPages(change, twigLeaves)
+      // Without history nothing is ever proven from this folder, and what is opened with one later builds its trunk then.
+      const pages = historyBlocks === 0 ? [] : ownTree().changedPages(change, twigLeaves)
       const stalePages = pages.filter(makesStale).map(({ depth, place }) => pagePrefix(depth, place))
-      const state = await stateOperations(store, { height, writes, historyBlocks, stalePages })
+      const state = await stateOperations(store, { height, writes, historyBlocks, latestOf, stalePages })
       const trunk = pages.map((page) => pageOperation(page, height))
       const { base } = trunkState(store.getSync(trunkKey)) ?? { base: height }
-      const fits = trunkStateOperation({ base, height, twigLeaves })
-      await store.write([...blockOperations(block), ...state, ...trunk, fits, ...oldBlocks(height)])
+      if (historyBlocks > 0) trunk.push(trunkStateOperation({ base, height, twigLeaves }))
+      await store.write([...blockOperations(block), ...state, ...trunk, ...oldBlocks(height)])
     } catch (error) {
       failure = error
       throw error
     }
     ownTree().adopt(change)
+    for (const [key, value] of writes) options.onWritten(key, value)
   }
 
   return {

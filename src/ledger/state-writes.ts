@@ -26,31 +26,31 @@ export interface StateChange {
   height: number
   writes: ReadonlyMap<string, string | null>
   historyBlocks: number
+  /** The value of a state key before the block. */
+  latestOf(key: string): string | undefined
   /** Pages whose older records the block makes stale, by their keys' beginnings. */
   stalePages: Buffer[]
 }
 
 /** What makes the state after the block at `height`, but for the trunk's records. */
 export async function stateOperations(store: Store, change: StateChange): Promise<Operation[]> {
-  const { height, writes, stalePages } = change
+  const { height, writes, historyBlocks, stalePages } = change
   const operations: Operation[] = []
   const changed: Buffer[] = []
   const deleted: Buffer[] = []
   const prefix = Buffer.from(kinds.state, 'latin1')
   for (const [key, value] of writes) {
+    const old = change.latestOf(key)
+    if (old === (value ?? undefined)) continue
     const latestKey = Buffer.concat([prefix, Buffer.from(key, 'utf8')])
-    const old = store.getSync(latestKey)
-    const fresh = value === null ? undefined : Buffer.from(value, 'utf8')
-    if (old === undefined ? fresh === undefined : fresh?.equals(old) === true) continue
-    operations.push(
-      fresh === undefined ? { type: 'del', key: latestKey } : { type: 'put', key: latestKey, value: fresh },
-    )
     const bytes = latestKey.subarray(1)
+    if (value === null) operations.push({ type: 'del', key: latestKey })
+    else operations.push({ type: 'put', key: latestKey, value: Buffer.from(value, 'utf8') })
     if (old === undefined) operations.push({ type: 'put', key: pathKey(hash('sha256', bytes, 'buffer')), value: bytes })
     // Genesis replaces nothing: there is no state before it to go back to.
-    if (height === 0) continue
-    if (fresh === undefined) deleted.push(latestKey)
-    const replaced = old === undefined ? ABSENT : Buffer.concat([PRESENT, old])
+    if (height === 0 || historyBlocks === 0) continue
+    if (value === null) deleted.push(latestKey)
+    const replaced = old === undefined ? ABSENT : Buffer.concat([PRESENT, Buffer.from(old, 'utf8')])
     operations.push({ type: 'put', key: undoKey(bytes, height), value: replaced })
     changed.push(bytes)
   }
