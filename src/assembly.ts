@@ -341,9 +341,17 @@ export function assemble(
     }
   }
 
+  function answerBlocks(payload: Uint8Array): Promise<Uint8Array> {
+    return answerBlockRequest(ledger, payload).catch((error: Error & { code?: string }) => {
+      // The peer asks another node; whoever runs this one has to know.
+      if (error.code === 'LEDGER_DAMAGED') logger.error({ err: error }, 'blocks that a peer asked for are damaged')
+      throw error
+    })
+  }
+
   transport.onFrame = inbound.onFrame
   transport.onRequest = (_peer, payload, kind) =>
-    kind === 'snapshots' ? snapshots.answer(payload) : answerBlockRequest(ledger, payload)
+    kind === 'snapshots' ? snapshots.answer(payload) : answerBlocks(payload)
   transport.onGossip = (_peer, _topic, payload) => {
     return intake.onGossip(payload) ? 'accept' : 'ignore'
   }

@@ -9,7 +9,7 @@ import { blockTime, buildHeader } from './execution/header.ts'
 import { createRuntime } from './execution/runtime.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
 import { systemKeys } from './execution/state.ts'
-import { openLedger } from './ledger/ledger.ts'
+import { openWholeLedger } from './ledger/opening.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
 import { CALL_DEPTH_MAX } from './limits.ts'
 import type { ExecutedBlock } from './replica.ts'
@@ -60,7 +60,7 @@ const genesis: Genesis = decode(genesisCodec, genesisBytes)
 const epoch = firstEpoch(genesis)
 const validatorsHash = epochHash(epoch)
 const isDurable = offline === undefined
-const ledger = await openLedger({ directory, genesisHash, historyBlocks, keepBlocks, tree: true, isDurable })
+const ledger = await openWholeLedger({ directory, genesisHash, historyBlocks, keepBlocks, tree: true, isDurable })
 const scanner = await createSyncReader({ directory, genesisHash })
 const runtime = createRuntime({ sandbox: createSandbox({ depthMax: CALL_DEPTH_MAX }), verifyEd25519: verify })
 const store = {
@@ -69,7 +69,6 @@ const store = {
 }
 const NO_BODY = { batch: encode(batchCodec, NULL_BATCH), transactions: [], receipts: [] }
 let parent = await findHead()
-await refuseDamage()
 
 /** The head's header; an empty ledger first gets block 0 from the genesis document. */
 async function findHead() {
@@ -84,13 +83,6 @@ async function findHead() {
   const hash = blockHash(header)
   await ledger.commitBlock({ header, blockHash: hash, ...NO_BODY, writes })
   return { header, hash }
-}
-
-/** A ledger that is not whole is never built on. */
-async function refuseDamage(): Promise<void> {
-  const [fault] = await ledger.check()
-  if (fault !== undefined)
-    throw Object.assign(new Error(`${fault.thing}: ${fault.reason}. ${fault.mend}`), { code: fault.code })
 }
 
 /** A `NONCE_GAP` may still run later; every other outcome is the transaction's last. */

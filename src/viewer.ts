@@ -7,7 +7,7 @@ import type { StateRecord } from './execution/recording.ts'
 import { type Rehearsal, rehearse } from './execution/rehearsal.ts'
 import { createRuntime } from './execution/runtime.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
-import { type ErrorData, errorToData, Pruned } from './ledger/errors.ts'
+import { type ErrorData, errorToData, LedgerDamaged, Pruned } from './ledger/errors.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
 import { CALL_DEPTH_MAX, VIEW_GAS_MAX } from './limits.ts'
 import { stepBack } from './thread-priority.ts'
@@ -60,7 +60,7 @@ function answer(question: ViewerQuestion): ViewerAnswer {
   try {
     return answerOf(question)
   } catch (error) {
-    if (!(error instanceof Pruned)) throw error
+    if (!(error instanceof Pruned || error instanceof LedgerDamaged)) throw error
     return { kind: 'failed', error: errorToData(error, question.height) }
   }
 }

@@ -31,6 +31,7 @@ export const API_CODES = {
   MEMPOOL_FULL: { status: 429, title: 'The node holds as many pending transactions as it may' },
   TOO_BUSY: { status: 429, title: 'The node works on as many such requests as it may' },
   HEADERS_TOO_LARGE: { status: 431, title: 'The request headers are too large' },
+  LEDGER_DAMAGED: { status: 500, title: 'What is asked for is damaged on this node' },
   INTERNAL: { status: 500, title: 'The node failed' },
   NOT_SUPPORTED: { status: 501, title: 'This node cannot do this' },
   SYNCING: { status: 503, title: 'The node is catching up' },

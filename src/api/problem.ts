@@ -46,6 +46,9 @@ export function documentOfError(error: unknown): ProblemDocument | undefined {
   const { code, oldestHeight } = error as Error & { code?: unknown; oldestHeight?: unknown }
   if (code === 'PRUNED')
     return problemDocument('PRUNED', error.message, oldestHeight === undefined ? {} : { oldestHeight })
+  // Never answered as if it were not there: another node has it whole.
+  if (code === 'LEDGER_DAMAGED')
+    return problemDocument('LEDGER_DAMAGED', `${error.message} Ask another node meanwhile.`)
   return documentOfFrameworkError(error as FastifyError)
 }
 

@@ -148,9 +148,9 @@ function addHooks(app: FastifyInstance, { gates, limits }: ApiContext): void {
   })
   app.setErrorHandler((error, request, reply) => {
     const document = documentOfError(error)
-    if (document !== undefined) return sendProblem(reply, document)
+    if (document !== undefined && document.code !== 'LEDGER_DAMAGED') return sendProblem(reply, document)
     request.log.error({ err: error, url: request.url }, 'a request failed')
-    return sendProblem(reply, problemDocument('INTERNAL', INTERNAL_DETAIL))
+    return sendProblem(reply, document ?? problemDocument('INTERNAL', INTERNAL_DETAIL))
   })
 }
 const INTERNAL_DETAIL = 'The node failed while it answered, and its log says why: ask another node, or its operator.'

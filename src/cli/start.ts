@@ -49,7 +49,9 @@ export function startCommand(run: Run) {
         onFatal = resolve
       })
       const stopped = untilStopped()
-      const node = await startNode(home, { environment: context.io.env, flags, logger, onFatal })
+      const node = await startNode(home, { environment: context.io.env, flags, logger, onFatal }).catch((error) => {
+        throw withHome(error, home)
+      })
       const { url, addresses, genesisHash } = node
       const started: Started = { url, addresses, genesisHash }
       context.print(started, `${config.node.name} runs: API ${url}, P2P ${addresses.join(' ')}`)
@@ -62,7 +64,8 @@ export function startCommand(run: Run) {
       if (process.connected) process.disconnect()
       setTimeout(() => process.exit(), LINGER_MS).unref()
       if (error === undefined) return EXIT_OK
-      throw new CliError('NODE_FAILED', `node ${config.node.name} could not go on: ${describeError(error)}`, {
+      const reason = describeError(withHome(error, home))
+      throw new CliError('NODE_FAILED', `node ${config.node.name} could not go on: ${reason}`, {
         cause: error,
       })
     },
@@ -70,6 +73,14 @@ export function startCommand(run: Run) {
 }
 
 const collect = (value: string, earlier: string[]) => [...earlier, value]
+
+/** The ledger says what mends it, but does not know the home that it lies in. */
+function withHome(error: unknown, home: string): unknown {
+  const { code, message } = error as Error & { code?: unknown }
+  if (typeof message !== 'string' || !message.includes('--home DIR')) return error
+  const named = message.replaceAll('--home DIR', `--home ${home}`)
+  return new CliError(typeof code === 'string' ? code : 'LEDGER_DAMAGED', named, { cause: error })
+}
 
 /** A home that is not there at all is told as such, not as a missing config.toml. */
 async function openConfigOrExplain<T>(open: () => Promise<T>, home: string): Promise<T> {

@@ -2,8 +2,9 @@
 // home is changed; only LevelDB writes its own journal anew when it opens a folder that no node has open.
 import { access, constants, readdir, readFile, stat } from 'node:fs/promises'
 import { readKeyFile } from '../crypto/key-file.ts'
-import { checkFolder, type Fault } from '../ledger/check.ts'
 import { readLog } from '../ledger/consensus-frames.ts'
+import type { Fault } from '../ledger/fault.ts'
+import { checkFolder } from '../ledger/opening.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { toHex } from '../types/hex.ts'
 import type { Config } from './config.ts'
@@ -154,8 +155,6 @@ async function examinePermissions(paths: HomePaths, found: Collector): Promise<v
   if (found.result().faults.length === before) found.ok('permissions', 'keys are private, data can be written')
 }
 
-const REFETCH = 'move the ledger folder aside and start the node: it fetches the blocks from its peers'
-
 /** Whether a node has it open. A folder that is not a store yet is left alone: opening would make one. */
 async function examineLedger(paths: HomePaths, genesisHash: string | undefined, found: Collector): Promise<boolean> {
   const files = await readdir(paths.ledger).catch((): string[] => [])
@@ -163,17 +162,12 @@ async function examineLedger(paths: HomePaths, genesisHash: string | undefined, 
     found.ok('ledger', 'there is none yet; the node makes it and fetches the blocks')
     return false
   }
-  if (!files.includes('CURRENT')) {
-    const reason = 'it is no LevelDB folder: its CURRENT file is missing'
-    found.fault('ledger', { code: 'LEDGER_DAMAGED', about: paths.ledger, reason, mend: REFETCH })
-    return false
-  }
   if (genesisHash === undefined) {
     found.skip('ledger', 'whose it should be is unknown without a sound genesis.json')
     return false
   }
   const faults = await checkFolder({ directory: paths.ledger, genesisHash }).catch((error: Error): Fault[] => {
-    const mend = `check the disk and who owns the files; if both are well, ${REFETCH}`
+    const mend = `check the disk and who owns the files; if both are well, run \`quorate ledger repair --home ${paths.home}\``
     return [{ code: 'LEDGER_UNREADABLE', thing: 'LevelDB', reason: error.message.split(/\. (?=[A-Z])/)[0]!, mend }]
   })
   if (faults.some(({ code }) => code === 'LEDGER_LOCKED')) {
@@ -181,9 +175,14 @@ async function examineLedger(paths: HomePaths, genesisHash: string | undefined, 
     return true
   }
   for (const { code, thing, reason, mend } of faults) {
-    found.fault('ledger', { code, about: paths.ledger, reason: `${thing}: ${reason}`, mend })
+    const mendHere = mend.replaceAll('--home DIR', `--home ${paths.home}`)
+    found.fault('ledger', { code, about: paths.ledger, reason: `${thing}: ${reason}`, mend: mendHere })
   }
-  if (faults.length === 0) found.ok('ledger', 'whole, as far as its last blocks, heights and certificates show')
+  if (faults.length === 0)
+    found.ok(
+      'ledger',
+      'whole: its files, heights, certificates, last blocks and state; older batches and receipts are checked when read',
+    )
   return false
 }
 

@@ -13,6 +13,7 @@ import { type Codec, decode, encode, list } from '../types/schema.ts'
 import { Pruned } from './errors.ts'
 import {
   after,
+  certifiedKey,
   type HeightKind,
   headKey,
   heightBytes,
@@ -125,7 +126,17 @@ export function createBlockReader(store: Store) {
     const isBody = kind === 'batch' || kind === 'receipts'
     const oldest = isBody ? readOldestBlock(store) : readOldest(store)
     if (height < oldest) throw new Pruned(height, oldest, 'block')
-    return undefined
+    if (!isDue(kind, height)) return undefined
+    // It may have come between the two looks: then it is there now.
+    const late = await store.get(heightKey(kind, height))
+    if (late === undefined) throw missing(`${kind} of block ${height}`)
+    return late
+  }
+  /** Start-up leaves batches and receipts to be missed by whoever reads them (leveldb/files.ts). */
+  function isDue(kind: HeightKind, height: number): boolean {
+    if (kind !== 'certificate') return height <= (readHead(store)?.height ?? -1)
+    const stored = store.getSync(certifiedKey)
+    return height >= 1 && stored !== undefined && height <= readHeight(stored)
   }
   async function read<T>(kind: HeightKind, height: number, codec: Codec<T>, skip = 0): Promise<T | undefined> {
     const stored = await get(kind, height)
@@ -148,13 +159,12 @@ export function createBlockReader(store: Store) {
     const stored = await get('header', height)
     if (stored === undefined) return undefined
     const [body, outcome] = await Promise.all([batch(height), receipts(height)])
-    if (body === undefined) throw missing(`batch of block ${height}`)
-    if (outcome === undefined) throw missing(`receipts of block ${height}`)
     return {
       header: decode(headerCodec, plain(stored.subarray(32))),
       blockHash: toHex(stored.subarray(0, 32)),
-      batch: body,
-      receipts: outcome,
+      // There as surely as the header: one write made them all.
+      batch: body!,
+      receipts: outcome!,
       certificate: await certificate(height),
     }
   }
@@ -198,16 +208,21 @@ async function fromListing(store: Store, query: TransactionQuery): Promise<Trans
   return found
 }
 
-/** All that ran, newest first: the receipts themselves are the list. */
+/** All that ran, newest first: the receipts themselves are the list. One that is left out would be a wrong answer. */
 async function fromReceipts(store: Store, query: TransactionQuery): Promise<TransactionPlace[]> {
   const { beforeHeight, beforeIndex = 0, limit } = query
-  const { gte, lt } = kindRange('receipts')
-  const end = beforeHeight === undefined ? lt : heightKey('receipts', beforeHeight + 1)
-  const cursor = store.cursor({ gte, lt: end, reverse: true })
+  const snapshot = store.snapshot()
+  const { gte } = kindRange('receipts')
+  const head = await store.get(headKey, snapshot)
+  const last = Math.min(beforeHeight ?? Number.MAX_SAFE_INTEGER, head === undefined ? -1 : readHeight(head))
+  const cursor = store.cursor({ gte, lt: heightKey('receipts', last + 1), reverse: true, snapshot })
   const found: TransactionPlace[] = []
+  let expected = last
   try {
     for (let entry = await cursor.next(); entry !== undefined && found.length < limit; entry = await cursor.next()) {
       const height = readHeight(entry[0], 1)
+      if (height !== expected) throw missing(`receipts of block ${expected}`)
+      expected--
       const receipts = decode(receiptsCodec, entry[1])
       let index = height === beforeHeight ? Math.min(beforeIndex, receipts.length) : receipts.length
       while (index-- > 0 && found.length < limit) {
@@ -215,8 +230,10 @@ async function fromReceipts(store: Store, query: TransactionQuery): Promise<Tran
         if (status !== 'skipped') found.push({ id: txId, height, index })
       }
     }
+    if (found.length < limit && expected >= readOldestBlock(store)) throw missing(`receipts of block ${expected}`)
   } finally {
     await cursor.close()
+    await snapshot.close()
   }
   return found
 }

@@ -6,40 +6,17 @@ import { blockHash as hashOfHeader } from '../crypto/digest.ts'
 import { type Header, headerCodec, ZERO_HASH } from '../types/block.ts'
 import { toHex } from '../types/hex.ts'
 import { decode } from '../types/schema.ts'
-import { createBlockReader, readHead, readOldest, readOldestBlock } from './blocks.ts'
+import { readHead, readOldest, readOldestBlock } from './blocks.ts'
 import { LedgerDamaged, LedgerForeign, LedgerLocked } from './errors.ts'
-import { claim } from './format.ts'
-import { certifiedKey, type HeightKind, heightKey, kindRange, readHeight } from './keys.ts'
-import { openStore, type Store } from './store.ts'
+import { damaged, type Fault } from './fault.ts'
+import { certifiedKey, type HeightKind, heightKey, kindRange, kinds, readHeight } from './keys.ts'
+import type { Store } from './store.ts'
 
-/** `thing` is what is wrong, `reason` what was expected and what was found, `mend` what to do. */
-export interface Fault {
-  code: string
-  thing: string
-  reason: string
-  mend: string
-}
+export type { Fault } from './fault.ts'
 
 /** The last blocks are read whole and their links followed. */
 export const RECENT_BLOCKS = 64
 const FAULTS_MAX = 20
-const refetch =
-  'Stop the node, move the ledger folder aside and start again: the node fetches the blocks from its peers.'
-const damaged = (thing: string, reason: string): Fault => ({ code: 'LEDGER_DAMAGED', thing, reason, mend: refetch })
-
-/** Opens, checks and closes a folder. What keeps it from being opened is a fault too. */
-export async function checkFolder(options: { directory: string; genesisHash: string }): Promise<Fault[]> {
-  let store: Store | undefined
-  try {
-    store = await openStore(options.directory)
-    await claim(store, options.directory, options.genesisHash)
-    return await checkStore(store, undefined)
-  } catch (error) {
-    return [faultOf(error)]
-  } finally {
-    await store?.close()
-  }
-}
 
 /** `stateRoot` is the root of the state on the disk, where the caller has the tree. */
 export async function checkStore(store: Store, stateRoot: string | undefined): Promise<Fault[]> {
@@ -49,11 +26,13 @@ export async function checkStore(store: Store, stateRoot: string | undefined): P
     const faults = [
       ...(await checkHeights(store, 'header', readOldest(store), head.height)),
       ...(await checkCertificates(store, head.height)),
+      ...(await checkNoneAbove(store, head.height)),
       ...(await checkRecent(store, head)),
     ]
-    const header = await createBlockReader(store).header(head.height)
-    if (stateRoot !== undefined && header !== undefined && header.stateRoot !== stateRoot) {
-      faults.push(damaged('the state', `its root is ${stateRoot}, but block ${head.height} says ${header.stateRoot}`))
+    const stored = await store.get(heightKey('header', head.height))
+    const expected = stored === undefined ? undefined : decode(headerCodec, stored.subarray(32)).stateRoot
+    if (stateRoot !== undefined && expected !== undefined && expected !== stateRoot) {
+      faults.push(damaged('the state', `its root is ${stateRoot}, but block ${head.height} says ${expected}`))
     }
     return faults.slice(0, FAULTS_MAX)
   } catch (error) {
@@ -62,10 +41,18 @@ export async function checkStore(store: Store, stateRoot: string | undefined): P
 }
 
 async function checkEmpty(store: Store): Promise<Fault[]> {
-  const cursor = store.cursor({ ...kindRange('header'), limit: 1 })
-  const entry = await cursor.next()
-  await cursor.close()
-  return entry === undefined ? [] : [damaged('the head', 'there are blocks, but no entry says which is the last')]
+  const cursor = store.cursor({ gte: Buffer.of(0), lt: Buffer.of(0xff) })
+  try {
+    // Only these two are ever written before block 0.
+    const early = [kinds.format, kinds.evidence] as readonly string[]
+    for (let entry = await cursor.next(); entry !== undefined; entry = await cursor.next()) {
+      if (!early.includes(String.fromCharCode(entry[0][0]!)))
+        return [damaged('the head', 'there are blocks, but no entry says which is the last')]
+    }
+  } finally {
+    await cursor.close()
+  }
+  return []
 }
 
 /** Exactly one entry of this kind for each height from `from` to `to`. */
@@ -81,7 +68,7 @@ async function checkHeights(store: Store, kind: HeightKind, from: number, to: nu
       entry = await cursor.next()
     ) {
       const height = readHeight(entry[0], 1)
-      if (height > to && kind !== 'certificate') {
+      if (height > to && kind === 'header') {
         faults.push(damaged(`the ${kind} at height ${height}`, `the head is at height ${to}`))
       } else if (height > expected && expected <= to) {
         faults.push(damaged(`the ${kind} at heights ${expected} to ${Math.min(height - 1, to)}`, 'it is missing'))
@@ -105,6 +92,19 @@ async function checkCertificates(store: Store, head: number): Promise<Fault[]> {
   if (certified < oldest)
     return [damaged('the certified height', `it is ${certified}, below the oldest kept at ${oldest}`)]
   return certified === 0 ? [] : checkHeights(store, 'certificate', Math.max(1, oldest), certified)
+}
+
+/** Nothing of a block is there before the block is. */
+async function checkNoneAbove(store: Store, head: number): Promise<Fault[]> {
+  const faults: Fault[] = []
+  for (const kind of ['batch', 'receipts', 'certificate'] as const) {
+    const cursor = store.cursor({ gte: heightKey(kind, head + 1), lt: kindRange(kind).lt, limit: 1 })
+    const entry = await cursor.next()
+    await cursor.close()
+    if (entry !== undefined)
+      faults.push(damaged(`the ${kind} at height ${readHeight(entry[0], 1)}`, `the head is at height ${head}`))
+  }
+  return faults
 }
 
 /** The last blocks' parts, the head's own hash, and each parent link below it. */

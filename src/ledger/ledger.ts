@@ -16,7 +16,8 @@ import {
   readOldest,
   readOldestBlock,
 } from './blocks.ts'
-import { checkStore, type Fault } from './check.ts'
+import { checkStore } from './check.ts'
+import type { Fault } from './fault.ts'
 import { claim } from './format.ts'
 import { createStateView, openHeight, readOldestState, type StateView } from './history.ts'
 import {
@@ -42,7 +43,7 @@ import { ensureTrunk } from './trunk-check.ts'
 import { createValueCache, type ValueCache } from './value-cache.ts'
 
 export type { BlockToCommit, Head, StoredBlock, TransactionPlace, TransactionQuery } from './blocks.ts'
-export type { Fault } from './check.ts'
+export type { Fault } from './fault.ts'
 export type { StateView } from './history.ts'
 export type { Leaf, LeafRange } from './leaves.ts'
 export type { StatePath } from './state-paths.ts'

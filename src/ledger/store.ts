@@ -3,12 +3,13 @@
 // The binding offers no checksum options, and a flipped byte in a table came back as a wrong value without an error. So each
 // stored value is CRC-32(key ‖ value), 4 bytes big-endian, then the value; it is checked at every read. The key is covered too:
 // a value found under the wrong key is damage.
-import { mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import { LedgerDamaged, LedgerLocked } from './errors.ts'
+import { REPAIR_MEND } from './fault.ts'
 import { kindOf } from './keys.ts'
 
 export type Operation = { type: 'put'; key: Buffer; value: Uint8Array } | { type: 'del'; key: Buffer }
@@ -48,10 +49,6 @@ export interface Store {
   close(): Promise<void>
 }
 
-const mend =
-  'Stop the node, move the ledger folder aside and start again: the node fetches the blocks from its peers. ' +
-  'Check the disk first; damage tends to come back.'
-
 /** The stored form of a value. */
 export function seal(key: Uint8Array, value: Uint8Array): Buffer {
   const stored = Buffer.allocUnsafe(4 + value.length)
@@ -65,11 +62,11 @@ export function unseal(key: Buffer, stored: Buffer): Buffer {
   const value = stored.subarray(4)
   if (stored.length >= 4 && stored.readUInt32BE(0) === crc32(value, crc32(key))) return value
   throw new LedgerDamaged(
-    `The ledger's ${kindOf(key)} entry ${key.toString('hex', 0, 48)} fails its checksum: its bytes changed on the disk. ${mend}`,
+    `The ledger's ${kindOf(key)} entry ${key.toString('hex', 0, 48)} fails its checksum: its bytes changed on the disk. ${REPAIR_MEND}`,
   )
 }
 
-export const missing = (thing: string): LedgerDamaged => new LedgerDamaged(`The ledger has no ${thing}. ${mend}`)
+export const missing = (thing: string): LedgerDamaged => new LedgerDamaged(`The ledger has no ${thing}. ${REPAIR_MEND}`)
 
 export async function openStore(directory: string, isDurable = true): Promise<Store> {
   const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
@@ -100,7 +97,7 @@ export async function openStore(directory: string, isDurable = true): Promise<St
         if (operation.type === 'put') batch.put(operation.key, seal(operation.key, operation.value))
         else batch.del(operation.key)
       }
-      await batch.write({ sync: isDurable })
+      await batch.write({ sync: isDurable }).catch(rethrow)
     },
     clear: (range) => level.clear({ ...range, keyEncoding: 'buffer' }),
     snapshot: () => level.snapshot(),
@@ -108,6 +105,21 @@ export async function openStore(directory: string, isDurable = true): Promise<St
     size: () => folderSize(directory),
     close: () => level.close(),
   }
+}
+
+/**
+ * Throws LedgerLocked where another process has the folder open, and changes nothing in it: this opening is refused for what is there
+ * after the lock was had, or for what is not.
+ */
+export async function assertUnlocked(directory: string): Promise<void> {
+  if (!existsSync(directory)) return
+  const level = new ClassicLevel(realpathSync(directory), { createIfMissing: false, errorIfExists: true })
+  const error = await level.open().then(
+    () => undefined,
+    (error: unknown) => openFailure(directory, error),
+  )
+  await level.close()
+  if (error instanceof LedgerLocked) throw error
 }
 
 function readSync(level: ClassicLevel<Buffer, Buffer>, key: Buffer): Buffer | undefined {
@@ -142,7 +154,7 @@ function codeOf(error: unknown): string {
 
 function rethrow(error: unknown): never {
   if (codeOf(error) === 'LEVEL_CORRUPTION') {
-    throw new LedgerDamaged(`LevelDB reports damage: ${(error as Error).message}. ${mend}`, { cause: error })
+    throw new LedgerDamaged(`LevelDB reports damage: ${(error as Error).message}. ${REPAIR_MEND}`, { cause: error })
   }
   throw error
 }
@@ -157,7 +169,7 @@ function openFailure(directory: string, error: unknown): Error {
   }
   const reason = cause instanceof Error ? cause.message : String(cause)
   if (codeOf(cause) === 'LEVEL_CORRUPTION') {
-    return new LedgerDamaged(`The ledger folder ${directory} cannot be opened: ${reason}. ${mend}`, { cause })
+    return new LedgerDamaged(`The ledger folder ${directory} cannot be opened: ${reason}. ${REPAIR_MEND}`, { cause })
   }
   return new Error(
     `The ledger folder ${directory} cannot be opened: ${reason}. Check that it exists on a disk with free space and that this user may write to it.`,

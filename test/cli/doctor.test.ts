@@ -289,7 +289,7 @@ describe('a home', () => {
       expect(await codesOf(home)).toEqual([])
       const files = await readdir(ledger)
       await rm(join(ledger, files.find((name) => name.startsWith('MANIFEST'))!))
-      expect(await codesOf(home)).toEqual(['LEDGER_UNREADABLE'])
+      expect(await codesOf(home)).toEqual(['LEDGER_DAMAGED'])
       await rename(join(ledger, 'CURRENT'), join(ledger, 'CURRENT.old'))
       const left = await readdir(ledger)
       expect(await codesOf(home)).toEqual(['LEDGER_DAMAGED'])
