@@ -21,7 +21,7 @@ import { createMempool } from './mempool/mempool.ts'
 import { createMetrics } from './metrics.ts'
 import { createEdge, isLarge } from './network/edge.ts'
 import { createVerifyBudget } from './network/verify-budget.ts'
-import { createNodeView } from './node-view.ts'
+import { createNodeView, recallReason } from './node-view.ts'
 import type { Parts } from './parts.ts'
 import { passingBlockOf } from './passing-block.ts'
 import { createProposing } from './proposing.ts'
@@ -95,6 +95,8 @@ export function assemble(
     sign: home.validatorKey.sign,
     records: voting?.records ?? [],
   })
+  const recalls = recallReason(core.state)
+  if (recalls !== undefined) logger.warn(`this validator follows and does not vote for now: ${recalls}`)
   const pool = createMempool({
     genesisHash,
     parameters: () => parameters,

@@ -52,6 +52,12 @@ export interface NodeView {
   onCertified(height: number): number
 }
 
+/** A ledger that lost blocks: restore.ts says why it does not vote meanwhile. */
+export function recallReason({ recall }: Core['state']): string | undefined {
+  if (recall === undefined) return undefined
+  return `its ledger lacks blocks that it has voted on; it votes again once they are fetched, up to height ${recall.height}`
+}
+
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
 export function createNodeView(ports: NodeViewPorts): NodeView {
@@ -78,7 +84,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
   /** Why this node does not vote; null while it does. */
   function followReason(): string | null {
     if (core.state.diverged) return divergence(core.state)
-    return ports.fatal() ?? ports.follows ?? null
+    return ports.fatal() ?? ports.follows ?? recallReason(core.state) ?? null
   }
 
   function status(): StatusView {

@@ -7,6 +7,7 @@ import { accuse } from './evidence.ts'
 import { signExec } from './gate.ts'
 import { assertInvariant } from './invariants.ts'
 import { acceptReproposals, voteOnReproposals } from './new-view.ts'
+import { recallPromises } from './restore.ts'
 import { type Context, inWindow, type Slot, slotAt } from './state.ts'
 import { onCertified, onProgress, shortenTimeout } from './timers.ts'
 
@@ -109,5 +110,6 @@ function advance(context: Context): void {
     onCertified(state)
     effects.deliver.push({ type: 'certified', certificate })
   }
+  recallPromises(context)
   if (state.h > before && state.active && acceptReproposals(state).length > 0) voteOnReproposals(context)
 }

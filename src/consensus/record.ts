@@ -22,6 +22,8 @@ export const recordCodec = union({
   'view-change': struct('', { ...owner, change: viewChangeCodec }),
   /** The NEW-VIEW that activated a view: it fixes what is proposed again. */
   'new-view': struct('', { ...owner, newView: newViewCodec }),
+  /** Votes up to this height were dropped when the log was rewritten: nothing is signed there any more. */
+  floor: struct('', { ...owner, height: uint() }),
 })
 export type LogRecord = ValueOf<typeof recordCodec>
 

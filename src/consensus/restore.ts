@@ -43,8 +43,65 @@ export function restore(state: State, uncertified: UncertifiedBlock[], records: 
     assertInvariant(record.genesisHash === state.genesisHash, 'the consensus log belongs to another network')
     if (record.epoch === state.epoch.epoch) restoreRecord(state, record, bodies)
   }
+  setAside(state, records)
   // Last, since entering a view forgets batches, and whether one was kept for being committed no record says.
   for (const { slot, body } of bodies) slot.bodies.set(body.digest, body)
+}
+
+/**
+ * A ledger that lost blocks is behind its own log: promises lie beyond the window, or below what a rewrite has dropped. With them out
+ * of sight this replica could sign something else, or leave out of a VIEW-CHANGE what it had prepared. So it only follows until the
+ * blocks are back, and then votes with every promise in its place. After a mere crash nothing is ever set aside: certificates are on
+ * the disk before the records that rest on them.
+ */
+function setAside(state: State, records: readonly LogRecord[]): void {
+  if (!state.voting) return
+  const { windowBlocks } = state.epoch.parameters
+  const own = records.filter(({ epoch }) => epoch === state.epoch.epoch)
+  const floor = Math.max(0, ...own.map((record) => (record.type === 'floor' ? record.height : 0)))
+  const beyond = own.filter((record) => seqOf(record) > state.h + windowBlocks)
+  const height = beyond.reduce((height, record) => Math.max(height, seqOf(record) - windowBlocks), floor)
+  if (height <= state.h) return
+  state.recall = { height, floor, records: beyond }
+  state.voting = false
+}
+
+/** The blocks that were lost are back: what was set aside takes its place, and this replica votes again. */
+export function recallPromises(context: Context): void {
+  const { state, effects } = context
+  const { recall } = state
+  if (recall === undefined || state.h < recall.height || state.diverged) return
+  state.recall = undefined
+  state.voting = true
+  const bodies: SlotBody[] = []
+  for (const record of recall.records) {
+    if (seqOf(record) <= state.h) continue
+    // What it promised counts, not what it has seen since.
+    if (record.type === 'proposal') slotAt(state, seqOf(record)).accepted.delete(record.proposal.prePrepare.body.view)
+    restoreRecord(state, record, bodies)
+  }
+  for (const { slot, body } of bodies) slot.bodies.set(body.digest, body)
+  // It followed into this view without a record of it, and is about to vote in it.
+  const { newView } = state
+  if (state.active && newView !== undefined) effects.save.push({ type: 'new-view', ...ownerOf(state), newView })
+  onStart(context)
+}
+
+/** The sequence a record is about; 0 where it is about none. */
+function seqOf(record: LogRecord): number {
+  switch (record.type) {
+    case 'proposal':
+      return record.proposal.prePrepare.body.seq
+    case 'body':
+      return record.seq
+    case 'prepare':
+    case 'commit':
+      return record.vote.body.seq
+    case 'prepared':
+      return record.prepared.seq
+    default:
+      return 0
+  }
 }
 
 interface SlotBody {
@@ -97,6 +154,8 @@ function restoreRecord(state: State, record: LogRecord, bodies: SlotBody[]): voi
     }
     case 'new-view':
       return installNewView(state, record.newView)
+    case 'floor':
+      return
   }
 }
 
@@ -142,10 +201,14 @@ function voteWhereMissing(context: Context, slot: Slot): void {
 /** The records a restart still needs: what the log is rewritten to once it has grown. */
 export function liveRecords(state: State): LogRecord[] {
   const owner = ownerOf(state)
-  const records: LogRecord[] = []
+  const { recall } = state
+  const floor = Math.max(state.h, recall?.floor ?? 0)
+  const records: LogRecord[] = floor === 0 ? [] : [{ type: 'floor', ...owner, height: floor }]
   const change = state.self === undefined ? undefined : state.viewChanges.get(state.self)
   if (change !== undefined) records.push({ type: 'view-change', ...owner, change })
   if (state.active && state.newView !== undefined) records.push({ type: 'new-view', ...owner, newView: state.newView })
+  // First, as the earlier of two records of one slot is the one that counts.
+  if (recall !== undefined) records.push(...recall.records.filter((record) => seqOf(record) > state.h))
   for (const slot of slotsInOrder(state)) records.push(...slotRecords(state, slot))
   return records
 }

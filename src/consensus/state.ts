@@ -4,6 +4,7 @@ import type { EpochRecord } from '../types/epoch.ts'
 import type { NewView, Prepared, Proposal, Signed, Status, ViewChange } from '../types/message.ts'
 import { quorumOf, weakQuorumOf } from '../types/quorum.ts'
 import type { Body, Effects, Vote } from './event.ts'
+import type { LogRecord } from './record.ts'
 
 export type VotesByView<T> = Map<number, Map<number, T>>
 
@@ -41,6 +42,14 @@ export interface Reproposals {
 }
 export const NO_REPROPOSALS: Reproposals = { min: 0, max: 0, digests: new Map() }
 
+/** What the consensus log says of heights that the ledger has lost (restore.ts). */
+export interface Recall {
+  /** From here on the window holds every promise, and none below is forgotten. */
+  height: number
+  floor: number
+  records: LogRecord[]
+}
+
 export interface State {
   readonly genesisHash: string
   readonly epoch: EpochRecord
@@ -52,6 +61,8 @@ export interface State {
   /** False while this replica only follows: an observer, a lost consensus log, a divergence. */
   voting: boolean
   diverged: boolean
+  /** While there is one this replica only follows. */
+  recall: Recall | undefined
   /** Wall clock and monotonic clock of the last tick, in ms. */
   now: number
   at: number
@@ -126,6 +137,7 @@ export function createState(options: StateOptions): State {
     quorum: quorumOf(validators.length),
     weakQuorum: weakQuorumOf(validators.length),
     diverged: false,
+    recall: undefined,
     now: 0,
     at: 0,
     view: 0,

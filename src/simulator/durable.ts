@@ -77,5 +77,7 @@ function add(votes: DurableVotes, self: number, record: LogRecord): void {
     case 'new-view':
       votes.newViews.add(record.newView.vote.body.view)
       return
+    case 'floor':
+      return
   }
 }

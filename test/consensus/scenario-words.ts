@@ -113,6 +113,8 @@ export function wordsOfRecord(names: Names, record: LogRecord): string {
       return `saves ${change(names, record.change)}`
     case 'new-view':
       return `saves NEW-VIEW v${record.newView.vote.body.view}`
+    case 'floor':
+      return `saves floor ${record.height}`
   }
 }
 

@@ -473,6 +473,11 @@ export const formats: Format[] = [
     (s) => ({ newView: makeNewView(s) }),
     ({ newView }) => [nestNewView(newView)],
   ),
+  recordFormat(
+    'floor',
+    (s) => ({ height: s.uint() }),
+    ({ height }) => [height],
+  ),
   format(
     'block request',
     fetch.blockRequestCodec,
