@@ -60,7 +60,16 @@ const genesis: Genesis = decode(genesisCodec, genesisBytes)
 const epoch = firstEpoch(genesis)
 const validatorsHash = epochHash(epoch)
 const isDurable = offline === undefined
-const ledger = await openWholeLedger({ directory, genesisHash, historyBlocks, keepBlocks, tree: true, isDurable })
+const isOpen = offline !== undefined
+const ledger = await openWholeLedger({
+  directory,
+  genesisHash,
+  historyBlocks,
+  keepBlocks,
+  tree: true,
+  isDurable,
+  isOpen,
+})
 const scanner = await createSyncReader({ directory, genesisHash })
 const runtime = createRuntime({ sandbox: createSandbox({ depthMax: CALL_DEPTH_MAX }), verifyEd25519: verify })
 const store = {

@@ -1,21 +1,38 @@
-// Takes the blocks of a file into a ledger that no node has open, as if they came from a peer: each block's certificate is checked
+// Takes blocks from a file, or from what a repair saved, into a ledger that no node has open, as if they came from a peer: each block's certificate is checked
 // before it is executed, and it is written only when executing it gives the certified block.
 import { createVerifier, type Verifier } from '../crypto/verifier.ts'
 import { type FiledBlock, readBlockFile } from '../ledger/block-file.ts'
-import { type Ledger, openLedger } from '../ledger/ledger.ts'
-import type { Certificate } from '../types/block.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { openWholeLedger } from '../ledger/opening.ts'
+import { batchCodec, type Certificate, type Receipt } from '../types/block.ts'
 import type { Genesis } from '../types/epoch.ts'
+import { decode } from '../types/schema.ts'
 import { checkBody, checkCertificate, checkHeader, type Parent } from './block.ts'
 import { type Execution, type ExecutionOptions, startExecution } from './execution.ts'
 import { type Fault, type Finding, finding } from './finding.ts'
 import { type Network, networkOf } from './network.ts'
 import { createOrdered } from './ordered.ts'
 
-export interface ImportOptions {
+export interface ImportOptions extends TakeOptions {
+  file: string
+}
+
+/** Where blocks come from, in order of height. */
+export interface BlockSource {
+  first: number
+  last: number
+  blocks(): AsyncIterable<BlockToTake>
+}
+
+/** Receipts that are there are compared; where there are none, executing the block makes them. */
+export interface BlockToTake extends Omit<FiledBlock, 'receipts'> {
+  receipts: Receipt[] | undefined
+}
+
+export interface TakeOptions {
   /** The ledger's folder; an absent or empty one gets block 0 first. */
   directory: string
   genesis: Genesis
-  file: string
   historyBlocks: number
   keepBlocks?: number
   /** Threads that check signatures. */
@@ -55,16 +72,23 @@ class Refused extends Error {
 
 /** Throws BlockFileError for a file that is not whole, before anything is written, and what keeps the folder from being opened. */
 export async function importBlocks(options: ImportOptions): Promise<ImportReport> {
-  const { directory, genesis, file, historyBlocks, keepBlocks } = options
+  const { genesisHash } = networkOf(options.genesis)
+  const extent = await readExtent(options.file, genesisHash)
+  return await takeBlocks(options, { ...extent, blocks: () => readBlockFile(options.file, genesisHash) })
+}
+
+/** The blocks up to the first that is not what it must be. */
+export async function takeBlocks(options: TakeOptions, source: BlockSource): Promise<ImportReport> {
+  const { directory, genesis, historyBlocks, keepBlocks } = options
   const network = networkOf(genesis)
   const { genesisHash } = network
-  const extent = await readExtent(file, genesisHash)
-  const ledger = await openLedger({ directory, genesisHash, tree: false })
+  const ledger = await openWholeLedger({ directory, genesisHash, tree: false })
   const verifier = createVerifier({ workers: options.workers })
   const execution = createLazyExecution({ network, directory, historyBlocks, keepBlocks, offline: 'import' })
   const report: ImportReport = {
     genesisHash,
-    ...extent,
+    first: source.first,
+    last: source.last,
     present: 0,
     imported: 0,
     transactions: 0,
@@ -75,7 +99,7 @@ export async function importBlocks(options: ImportOptions): Promise<ImportReport
   try {
     // An empty folder gets block 0.
     if (ledger.head() === undefined) await execution.start()
-    await take({ options, network, ledger, verifier, execution, report })
+    await take({ options, source, network, ledger, verifier, execution, report })
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     report.fault = { ...error.finding, mend: MEND }
@@ -113,7 +137,8 @@ async function readExtent(file: string, genesisHash: string): Promise<{ first: n
 }
 
 interface Import {
-  options: ImportOptions
+  options: TakeOptions
+  source: BlockSource
   network: Network
   ledger: Ledger
   verifier: Verifier
@@ -122,7 +147,7 @@ interface Import {
 }
 
 async function take(parts: Import): Promise<void> {
-  const { options, ledger, report } = parts
+  const { options, source, ledger, report } = parts
   const ordered = createOrdered(IN_FLIGHT_MAX)
   const certificates = createCertificateKeeper(ledger)
   const head = ledger.head()!
@@ -130,7 +155,7 @@ async function take(parts: Import): Promise<void> {
   let parent: Parent & { height: number } = { height: head.height, blockHash: head.blockHash, time }
   let running: Promise<unknown> = Promise.resolve()
   try {
-    for await (const block of readBlockFile(options.file, report.genesisHash)) {
+    for await (const block of source.blocks()) {
       const { height } = block.header
       if (height <= head.height) await compare(parts, block, certificates)
       else {
@@ -155,7 +180,7 @@ async function take(parts: Import): Promise<void> {
 }
 
 /** A block that the ledger has must be the same; its certificate may be news. */
-async function compare(parts: Import, block: FiledBlock, certificates: CertificateKeeper): Promise<void> {
+async function compare(parts: Import, block: BlockToTake, certificates: CertificateKeeper): Promise<void> {
   const { ledger, report } = parts
   const { height } = block.header
   report.present++
@@ -169,7 +194,7 @@ async function compare(parts: Import, block: FiledBlock, certificates: Certifica
 }
 
 /** Rejects with what is wrong with a block that is to be executed. */
-function checkNew(parts: Import, block: FiledBlock, parent: Parent & { height: number }): Promise<void> {
+function checkNew(parts: Import, block: BlockToTake, parent: Parent & { height: number }): Promise<void> {
   const { network } = parts
   const { header } = block
   const { height } = header
@@ -184,7 +209,7 @@ function checkNew(parts: Import, block: FiledBlock, parent: Parent & { height: n
   return checkSignatures(parts, block)
 }
 
-async function checkSignatures({ network, verifier }: Import, block: FiledBlock): Promise<void> {
+async function checkSignatures({ network, verifier }: Import, block: BlockToTake): Promise<void> {
   const { header, certificate } = block
   if (certificate === null) throw new Refused(finding(header.height, 'the certificate', 'one', 'none'))
   const items = checkCertificate(network, block, certificate)
@@ -195,11 +220,12 @@ async function checkSignatures({ network, verifier }: Import, block: FiledBlock)
   throw new Refused(finding(header.height, 'the certificate', expected, 'another one'))
 }
 
-async function run({ execution, report }: Import, block: FiledBlock, certificates: CertificateKeeper): Promise<void> {
-  const wrong = await execution.run(block)
+async function run({ execution, report }: Import, block: BlockToTake, certificates: CertificateKeeper): Promise<void> {
+  const { receipts, ...rest } = block
+  const wrong = await execution.run({ ...rest, receipts: receipts ?? [] })
   if (wrong !== undefined) throw new Refused(wrong)
   report.imported++
-  report.transactions += block.receipts.length
+  report.transactions += decode(batchCodec, block.batch).txs.length
   await certificates.add(block.certificate!)
 }
 

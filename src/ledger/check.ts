@@ -16,6 +16,8 @@ export type { Fault } from './fault.ts'
 
 /** The last blocks are read whole and their links followed. */
 export const RECENT_BLOCKS = 64
+/** What is wrong with the folder as a whole, or with an entry that the reason names. */
+export const THE_FOLDER = 'the ledger folder'
 const FAULTS_MAX = 20
 
 /** `stateRoot` is the root of the state on the disk, where the caller has the tree. */
@@ -35,6 +37,22 @@ export async function checkStore(store: Store, stateRoot: string | undefined): P
       faults.push(damaged('the state', `its root is ${stateRoot}, but block ${head.height} says ${expected}`))
     }
     return faults.slice(0, FAULTS_MAX)
+  } catch (error) {
+    return [faultOf(error)]
+  }
+}
+
+/** Every batch and all receipts: there, and by their checksums what was written. */
+export async function checkBodies(store: Store): Promise<Fault[]> {
+  try {
+    const head = readHead(store)
+    if (head === undefined) return []
+    const oldest = readOldestBlock(store)
+    const [batches, receipts] = [
+      await checkHeights(store, 'batch', oldest, head.height),
+      await checkHeights(store, 'receipts', oldest, head.height),
+    ]
+    return [...batches, ...receipts].slice(0, FAULTS_MAX)
   } catch (error) {
     return [faultOf(error)]
   }
@@ -137,7 +155,7 @@ async function checkRecent(store: Store, head: { height: number; blockHash: stri
 export function faultOf(error: unknown): Fault {
   if (error instanceof LedgerDamaged || error instanceof LedgerForeign || error instanceof LedgerLocked) {
     const [reason, ...mend] = error.message.split(/(?<=\.) (?=[A-Z])/)
-    return { code: error.code, thing: 'the ledger folder', reason: reason!, mend: mend.join(' ') }
+    return { code: error.code, thing: THE_FOLDER, reason: reason!.replace(/\.$/, ''), mend: mend.join(' ') }
   }
   throw error
 }

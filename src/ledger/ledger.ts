@@ -16,7 +16,7 @@ import {
   readOldest,
   readOldestBlock,
 } from './blocks.ts'
-import { checkStore } from './check.ts'
+import { checkBodies, checkStore } from './check.ts'
 import type { Fault } from './fault.ts'
 import { claim } from './format.ts'
 import { createStateView, openHeight, readOldestState, type StateView } from './history.ts'
@@ -210,6 +210,8 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
     oldestState: (): number => readOldestState(store),
     /** What is wrong with the ledger on the disk, as start-up wants to know it. */
     check: (): Promise<Fault[]> => checkStore(store, tree?.root()),
+    /** What is wrong with any batch or receipts on the disk: reads them all. */
+    checkBodies: (): Promise<Fault[]> => checkBodies(store),
     /** Bytes on the disk. */
     approximateSize: (): Promise<number> => store.size(),
     async close(): Promise<void> {

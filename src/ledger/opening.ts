@@ -1,15 +1,22 @@
 // Opening a ledger as a start of a node does: nothing is opened or built on that is not whole (docs/data.md, "Start-up check").
-import { faultOf } from './check.ts'
+import { faultOf, THE_FOLDER } from './check.ts'
 import { LedgerDamaged } from './errors.ts'
 import type { Fault } from './fault.ts'
 import { type Ledger, type LedgerOptions, openLedger } from './ledger.ts'
 import { checkFiles } from './leveldb/files.ts'
 import { assertUnlocked } from './store.ts'
 
+export interface WholeOptions extends LedgerOptions {
+  /** Another thread of this process has it open, and has looked at the files before. */
+  isOpen?: boolean
+}
+
 /** Throws LedgerLocked, LedgerForeign, or LedgerDamaged with the first thing that is wrong. Checks the state where it opens with a tree. */
-export async function openWholeLedger(options: LedgerOptions): Promise<Ledger> {
-  await assertUnlocked(options.directory)
-  refuse(await checkFiles(options.directory))
+export async function openWholeLedger({ isOpen = false, ...options }: WholeOptions): Promise<Ledger> {
+  if (!isOpen) {
+    await assertUnlocked(options.directory)
+    refuse(await checkFiles(options.directory))
+  }
   const ledger = await openLedger(options)
   try {
     refuse(await ledger.check())
@@ -21,19 +28,27 @@ export async function openWholeLedger(options: LedgerOptions): Promise<Ledger> {
 }
 
 function refuse([fault]: readonly Fault[]): void {
-  if (fault !== undefined)
-    throw new LedgerDamaged(`The ledger is damaged: ${fault.thing}: ${fault.reason}. ${fault.mend}`)
+  if (fault === undefined) return
+  const { thing, reason, mend } = fault
+  throw new LedgerDamaged(`The ledger is damaged: ${thing === THE_FOLDER ? reason : `${thing}: ${reason}`}. ${mend}`)
+}
+
+export interface FolderOptions {
+  directory: string
+  genesisHash: string
+  /** Old batches and receipts too, which a start leaves to be checked when they are read. */
+  isThorough?: boolean
 }
 
 /** Checks a folder that no process has open, as its start would, and says all it finds. */
-export async function checkFolder(options: { directory: string; genesisHash: string }): Promise<Fault[]> {
+export async function checkFolder({ directory, genesisHash, isThorough = false }: FolderOptions): Promise<Fault[]> {
   let ledger: Ledger | undefined
   try {
-    await assertUnlocked(options.directory)
-    const faults = await checkFiles(options.directory)
+    await assertUnlocked(directory)
+    const faults = await checkFiles(directory, { isThorough })
     if (faults.length > 0) return faults
-    ledger = await openLedger({ ...options, tree: true })
-    return await ledger.check()
+    ledger = await openLedger({ directory, genesisHash, tree: true })
+    return [...(await ledger.check()), ...(isThorough ? await ledger.checkBodies() : [])]
   } catch (error) {
     return [faultOf(error)]
   } finally {

@@ -30,8 +30,11 @@ export interface TableIndex {
 /** What is wrong with a table, as the end of a sentence. */
 export class TableFault extends Error {}
 
-/** The data blocks of a table whose footer, index, list of filters and filter are all intact; throws a TableFault otherwise. */
-export function readTableIndex(file: Buffer): TableIndex {
+/**
+ * The data blocks of a table whose footer, index, list of filters and filter are all intact; throws a TableFault otherwise. Whoever
+ * reads entries one after the other needs no filter.
+ */
+export function readTableIndex(file: Buffer, { needsFilter = true }: { needsFilter?: boolean } = {}): TableIndex {
   if (file.length < FOOTER_BYTES) throw new TableFault(`it has ${file.length} bytes, fewer than a table's end`)
   const footer = file.subarray(file.length - FOOTER_BYTES)
   if (!footer.subarray(40).equals(MAGIC)) throw new TableFault("its end is not a table's")
@@ -39,7 +42,7 @@ export function readTableIndex(file: Buffer): TableIndex {
     const fields = createFields(footer)
     const filters = { offset: fields.number(), bytes: fields.number() }
     const index = { offset: fields.number(), bytes: fields.number() }
-    for (const [, value] of entriesOf(readBlock(file, filters, 'the list of filters')))
+    for (const [, value] of needsFilter ? entriesOf(readBlock(file, filters, 'the list of filters')) : [])
       checkBlock(file, handleOf(value), 'the filter')
     const blocks = [...entriesOf(readBlock(file, index, 'the index'))].map(([last, value]) => {
       return { last: Buffer.from(last), ...handleOf(value) }

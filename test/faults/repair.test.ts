@@ -1,0 +1,90 @@
+// A validator whose ledger is damaged, as its operator meets it: the start refuses and names the mend, the mend is run, the node catches up
+// from its peers and votes again. Over real processes under load (docs/operations.md, "Repair").
+import { readdir, readFile, rm, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCli } from '../cli/support.ts'
+import { type Cluster, createCluster } from './cluster.ts'
+import { expectExactlyOnce, expectOneLedger, settled, untilProgress } from './ledgers.ts'
+import { type Load, startLoad } from './load.ts'
+
+const ALL = [0, 1, 2, 3]
+const HARMED = 1
+const OTHER = 3
+const RECOVERY_MS = 60_000
+const run = createCli()
+
+describe('a validator with a damaged ledger', () => {
+  let cluster: Cluster
+  let load: Load
+  const ledger = () => join(cluster.home(HARMED), 'data', 'ledger')
+
+  beforeAll(async () => {
+    cluster = await createCluster()
+    await cluster.start()
+    load = await startLoad(cluster)
+  }, 120_000)
+  afterAll(() => cluster?.close(), 60_000)
+
+  /** The network stands or falls with the vote of the validator that was harmed. */
+  async function expectItsVote(): Promise<void> {
+    await settled(cluster, ALL)
+    await cluster.kill(OTHER, 'SIGTERM')
+    await untilProgress(
+      cluster,
+      ALL.filter((index) => index !== OTHER),
+      3,
+      RECOVERY_MS,
+    )
+    await cluster.start(OTHER)
+    await settled(cluster, ALL)
+    await expectOneLedger(cluster, ALL, load.certified)
+  }
+
+  it('refuses to start, is repaired, catches up and votes', async () => {
+    await untilProgress(cluster, ALL, 10)
+    await cluster.kill(HARMED, 'SIGTERM')
+    await rm(join(ledger(), 'CURRENT'))
+    const before = await readdir(ledger())
+    const mend = `quorate ledger repair --home ${cluster.home(HARMED)}`
+    for (let times = 0; times < 2; times++) {
+      const refusal = await cluster.start(HARMED).then(
+        () => 'it started',
+        (error: Error) => error.message,
+      )
+      expect(refusal).toContain('ended (1) before it ran')
+      const line = (await cluster.log(HARMED)).trimEnd().split('\n').at(-1)
+      expect(line).toContain('the file CURRENT: it is missing')
+      expect(line).toContain(mend)
+      expect(line).toContain('(LEDGER_DAMAGED)')
+    }
+    expect(await readdir(ledger())).toEqual(before)
+    const found = await run('doctor', '--home', cluster.home(HARMED), '--json')
+    expect(found.json.findings).toMatchObject([{ code: 'LEDGER_DAMAGED', mend: expect.stringContaining(mend) }])
+
+    const repaired = await run('ledger', 'repair', '--home', cluster.home(HARMED), '--json')
+    expect([repaired.exitCode, repaired.err]).toEqual([0, expect.any(String)])
+    const { outcome, kept, found: highest, setAside } = repaired.json
+    expect([outcome, kept >= 10, kept <= highest]).toEqual(['repaired', true, true])
+    expect(await readdir(setAside)).toEqual(before)
+    expect((await run('doctor', '--home', cluster.home(HARMED), '--json')).json.findings).toEqual([])
+    await cluster.start(HARMED)
+    await expectItsVote()
+  }, 240_000)
+
+  it('whose journal is gone starts with fewer blocks, fetches them again and votes', async () => {
+    await untilProgress(cluster, ALL, 5)
+    await cluster.kill(HARMED, 'SIGTERM')
+    const journal = (await readdir(ledger())).find((name) => name.endsWith('.log'))!
+    expect((await readFile(join(ledger(), journal))).length).toBeGreaterThan(1_000)
+    await truncate(join(ledger(), journal), 0)
+    await cluster.start(HARMED)
+    await expectItsVote()
+  }, 240_000)
+
+  it('ran every transfer exactly once', async () => {
+    await load.stop()
+    await expectOneLedger(cluster, ALL, load.certified)
+    await expectExactlyOnce(cluster, load)
+  }, 60_000)
+})
