@@ -62,17 +62,8 @@ export interface Running {
   stop(): Promise<void>
 }
 
-/** Why the node is to stop its parts and open them again: on a new ledger that waits, or on the same one, with its vote. */
-export type Reopen = 'new ledger' | 'votes again'
-
 /** Joins the parts. Each is told only what it needs; nothing below this function knows of any other part. */
-export function assemble(
-  home: Home,
-  parts: Parts,
-  logger: Logger,
-  fault: Fault,
-  reopen: (reason: Reopen) => void,
-): Running {
+export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault, takeLedger: () => void): Running {
   const { genesis, genesisHash } = home
   const { ledger, transport, verifier, executor } = parts
   const clock = systemClock
@@ -187,8 +178,6 @@ export function assemble(
         inbound.onMoved()
         announce(false)
         snapshots.onCertified(height)
-        if ('reason' in parts.voting && height >= (parts.voting.votesFrom ?? Number.POSITIVE_INFINITY))
-          reopen('votes again')
       },
       onSent: metrics.onSent,
       onReport(report) {
@@ -251,7 +240,7 @@ export function assemble(
     ask: snapshots.ask,
     blame,
     holdBlocks: (isHeld) => sync.hold(isHeld),
-    onBuilt: () => reopen('new ledger'),
+    onBuilt: takeLedger,
     isStopped: () => core.state.diverged || !home.config.ledger.joinBySnapshot,
     onError: fault.report,
     report: (detail, message) => logger.info(detail, message),

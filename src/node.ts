@@ -1,8 +1,8 @@
 // A node as a whole: its home is opened (home/), its parts are opened (parts.ts) and joined (assembly.ts), then it starts and serves.
-// Where it must go on with another ledger, or with its vote, it stops its parts and opens them again, in the same process.
+// Where it must go on with another ledger it stops its parts and opens them again, in the same process.
 import { type Logger, pino } from 'pino'
 import { createApi } from './api/server.ts'
-import { assemble, type Reopen } from './assembly.ts'
+import { assemble } from './assembly.ts'
 import { engineHash } from './execution/engine-hash.ts'
 import { createFault, type Fault } from './fault.ts'
 import { type Home, type OpenOptions, openHome } from './home/home.ts'
@@ -38,19 +38,19 @@ export async function startNode(homePath: string, options: NodeOptions = {}): Pr
   let isReopening = false
 
   async function open(port: number): Promise<void> {
-    run = await openRun(home, logger, { port, onFatal: options.onFatal, reopen })
+    run = await openRun(home, logger, { port, onFatal: options.onFatal, takeLedger })
   }
 
-  function reopen(reason: Reopen): void {
+  function takeLedger(): void {
     if (isReopening) return
     isReopening = true
     work = work.then(async () => {
       if (isStopped) return
-      logger.info({ reason }, 'the node opens its parts again')
+      logger.info('the node opens its parts again, on the ledger that was made of a snapshot')
       // Where any free port was taken it stays the node's.
       const { port } = new URL(run!.url)
       await run!.stop()
-      if (reason === 'new ledger') await swapLedger(paths)
+      await swapLedger(paths)
       isReopening = false
       await open(Number(port))
     })
@@ -81,7 +81,7 @@ export async function startNode(homePath: string, options: NodeOptions = {}): Pr
 interface RunOptions {
   port: number
   onFatal: NodeOptions['onFatal']
-  reopen(reason: Reopen): void
+  takeLedger(): void
 }
 
 interface Run {
@@ -91,10 +91,10 @@ interface Run {
   stop(): Promise<void>
 }
 
-async function openRun(home: Home, logger: Logger, { port, onFatal, reopen }: RunOptions): Promise<Run> {
+async function openRun(home: Home, logger: Logger, { port, onFatal, takeLedger }: RunOptions): Promise<Run> {
   const fault = createFault(logger, onFatal)
   const parts = await openParts(home, logger, fault.report)
-  const running = assemble(home, parts, logger, fault, reopen)
+  const running = assemble(home, parts, logger, fault, takeLedger)
   const stops = [running.stop]
   try {
     await running.start()

@@ -1,8 +1,7 @@
 // What a node opens before its parts are joined: files, threads and sockets. What was opened is closed again when a later one fails.
 import type { Logger } from 'pino'
 import type { CoreOptions } from './consensus/core.ts'
-import { type LogRecord, recordCodec, votesFromHeight } from './consensus/record.ts'
-import { firstEpoch } from './crypto/digest.ts'
+import { type LogRecord, recordCodec } from './consensus/record.ts'
 import { verify } from './crypto/signer.ts'
 import { createVerifier, type Verifier } from './crypto/verifier.ts'
 import type { ExecuteQuestion, ExecutorOptions } from './executor.ts'
@@ -21,8 +20,8 @@ export interface Parts {
   ledger: Ledger
   verifier: Verifier
   transport: Transport
-  /** The log of a validator that may vote, or why this node only follows, and the certified height at which that ends by itself. */
-  voting: { log: ConsensusLog; records: LogRecord[] } | { reason: string; votesFrom?: number }
+  /** The log of a validator that may vote, or why this node only follows. */
+  voting: { log: ConsensusLog; records: LogRecord[] } | { reason: string }
   position: StartPosition
 }
 
@@ -97,14 +96,11 @@ async function openEach(
   const verifier = createVerifier({ workers: config.workers.verifiers })
   opened.push(verifier)
   const position = await readPosition(ledger)
-  return { executor, ledger, verifier, transport, voting: await openVoting(home, position.h, logger), position }
+  return { executor, ledger, verifier, transport, voting: await openVoting(home, logger), position }
 }
 
-/**
- * A vote needs a place in the set and the very log that the set names: a node without its own intact log only follows. So does one whose
- * ledger is older than its log, until it has caught up: what the log promises beyond the window could not be kept.
- */
-async function openVoting(home: Home, h: number, logger: Logger): Promise<Parts['voting']> {
+/** A vote needs a place in the set and the very log that the set names: a node without its own intact log only follows. */
+async function openVoting(home: Home, logger: Logger): Promise<Parts['voting']> {
   const entry = home.genesis.validators.find(({ key }) => key === toHex(home.validatorKey.publicKey))
   if (entry === undefined) return { reason: 'its key is not in the validator set' }
   const follow = (reason: string) => {
@@ -118,10 +114,5 @@ async function openVoting(home: Home, h: number, logger: Logger): Promise<Parts[
     await log.close()
     return follow(`its consensus log has the id ${log.id}, the validator set names ${entry.log}`)
   }
-  const records = opened.records.map((record) => decode(recordCodec, record))
-  const votesFrom = votesFromHeight(records, firstEpoch(home.genesis).epoch, home.genesis.parameters.windowBlocks)
-  if (h >= votesFrom) return { log, records }
-  await log.close()
-  const reason = `its ledger, certified up to ${h}, is older than its consensus log; it votes again from height ${votesFrom} on`
-  return { ...follow(reason), votesFrom }
+  return { log, records: opened.records.map((record) => decode(recordCodec, record)) }
 }

@@ -26,31 +26,3 @@ export const recordCodec = union({
   floor: struct('', { ...owner, height: uint() }),
 })
 export type LogRecord = ValueOf<typeof recordCodec>
-
-/** The sequence a record promises something of; undefined for those of whole views. */
-function sequenceOf(record: LogRecord): number | undefined {
-  switch (record.type) {
-    case 'proposal':
-      return record.proposal.prePrepare.body.seq
-    case 'body':
-      return record.seq
-    case 'prepare':
-    case 'commit':
-      return record.vote.body.seq
-    case 'prepared':
-      return record.prepared.seq
-    case 'view-change':
-    case 'new-view':
-      return undefined
-  }
-}
-
-/**
- * The certified height from which on all these records fit in the window. Below it a replica would forget promises: its ledger is older
- * than its log, which happens only where the ledger was lost or came from elsewhere.
- */
-export function votesFromHeight(records: LogRecord[], epoch: number, windowBlocks: number): number {
-  let highest = 0
-  for (const record of records) if (record.epoch === epoch) highest = Math.max(highest, sequenceOf(record) ?? 0)
-  return Math.max(0, highest - windowBlocks)
-}

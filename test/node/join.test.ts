@@ -185,7 +185,7 @@ describe('a validator that missed several snapshot intervals', () => {
     await network.start(BEHIND, { QUORATE_LEDGER_JOIN_BY_SNAPSHOT: 'false' })
     const votes = async () => (await getJson(network.url(BEHIND, '/v1/status'))).body
     const first = await votes()
-    expect([first.voting, first.reason]).toEqual([false, expect.stringMatching(/older than its consensus log/)])
+    expect([first.voting, first.reason]).toEqual([false, expect.stringMatching(/lacks blocks that it has voted on/)])
     await until(
       'votes',
       () => votes().catch(() => undefined),
