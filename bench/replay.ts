@@ -3,7 +3,8 @@
 //   node bench/replay.ts [--transactions 20000] [--per-block 100] [--senders 200] [--live [--port 6600]]
 //
 // The ledger is made without a network, by the executor's own thread, with real signatures and certificates. --live then runs
-// bench/transfers.ts with as many transactions and prints the ratio of the two rates, both of the same minutes.
+// bench/transfers.ts with as many transactions and prints the ratio of the two rates, both of the same minutes,
+// and that of the processor time they take.
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -61,9 +62,15 @@ try {
   else {
     const transfers = join(import.meta.dirname, 'transfers.ts')
     const args = [transfers, '--transactions', values.transactions, '--senders', values.senders, '--port', values.port]
-    const live = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as { perSecond: number }
+    const live = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as {
+      perSecond: number
+      cpuMicrosecondsPerTransaction: number[]
+    }
     const ratio = +(replay.transactionsPerSecond / live.perSecond).toFixed(2)
-    console.log(JSON.stringify({ ...report, livePerSecond: live.perSecond, ratio }, null, 1))
+    // Beside other work on the machine the rates depend on how many threads ask for a core; what is spent does not.
+    const liveCpu = live.cpuMicrosecondsPerTransaction.reduce((sum, one) => sum + one, 0)
+    const cpuRatio = +(liveCpu / replay.cpuMicrosecondsPerTransaction).toFixed(2)
+    console.log(JSON.stringify({ ...report, livePerSecond: live.perSecond, ratio, cpuRatio }, null, 1))
   }
 } finally {
   await rm(folder, { recursive: true, force: true })

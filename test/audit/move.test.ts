@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,6 +12,8 @@ import { createBlockFile, type FiledBlock, readBlockFile } from '../../src/ledge
 import { openLedgerBuilder } from '../../src/ledger/builder.ts'
 import { openLedger } from '../../src/ledger/ledger.ts'
 import { pruneLedger } from '../../src/ledger/pruning.ts'
+import { genesisCodec } from '../../src/types/epoch.ts'
+import { encode } from '../../src/types/schema.ts'
 import { certify, type Made, makeLedger } from './chain.ts'
 
 const HEAD = 8
@@ -163,6 +166,25 @@ describe('import', () => {
     const report = await importInto(directory, file)
     expect(report).toMatchObject({ imported: 4, head: 4, certified: 4, fault: { height: 5 } })
     expect(report.fault!.part).toContain(part)
+  })
+
+  it('can be repeated after it was killed', async () => {
+    const source = fresh()
+    const options = { directory: source, blocks: 36, transactionsPerBlock: 2, senders: 3 }
+    const long = await makeLedger(options)
+    const [file, genesisFile] = [newFile(), newFile()]
+    await exportBlocks({ directory: source, genesis: long.genesis, file })
+    writeFileSync(genesisFile, encode(genesisCodec, long.genesis))
+    const directory = fresh()
+    const script = join(import.meta.dirname, 'import-child.ts')
+    const { signal } = spawnSync(process.execPath, [script, directory, file, genesisFile, '30'])
+    expect(signal).toBe('SIGKILL')
+    const { present, imported, fault } = await importInto(directory, file)
+    expect([present + imported, fault]).toEqual([37, null])
+    // At height 30 the first 6 blocks were done, as no more than 24 are under way; and that one was not.
+    expect(present).toBeGreaterThanOrEqual(6)
+    expect(present).toBeLessThanOrEqual(30)
+    expect(await verify(directory)).toMatchObject({ head: 36, certified: 36, fault: null })
   })
 
   it('refuses a block that is another one than the one there', async () => {
