@@ -52,13 +52,17 @@ export const PROPOSAL_FRAME_BYTES_MAX = 8 * 1024 * 1024
 
 /** State snapshots a node keeps for those who join by one: two, so that the older is there while the newer is made. */
 export const SNAPSHOTS_KEPT = 2
-
 /**
- * The fewest blocks a node may keep: those of which it answers the state before, and those a node needs that begins with the older of
+ * The fewest blocks a node may keep: those of which it answers the state before, and those a node needs that begins with the oldest of
  * its snapshots, at the moment before a newer one takes its place.
  */
-export function keepBlocksMin(historyBlocks: number, snapshotIntervalBlocks: number): number {
-  return Math.max(historyBlocks, (SNAPSHOTS_KEPT + 1) * snapshotIntervalBlocks)
+export function keepBlocksMin({ historyBlocks, snapshots }: Kept, snapshotIntervalBlocks: number): number {
+  return Math.max(historyBlocks, snapshots === 0 ? 0 : (snapshots + 1) * snapshotIntervalBlocks)
+}
+interface Kept {
+  historyBlocks: number
+  /** How many snapshots are kept; 0: none is made. */
+  snapshots: number
 }
 
 /** HTTP bodies: one transaction, or a batch of them. */

@@ -13,8 +13,8 @@ interface PruneOptions {
 const HELP = `
 The node must be stopped. Batches, receipts and indexes of the blocks below the height go, and their headers and certificates, but for those
 by which light clients cross epochs. The state stays. What went can be had again only by making the ledger anew from a node that has it;
-\`quorate ledger export\` keeps it in a file. The last blocks stay in any case: as many as the state history (ledger.historyBlocks) and three
-snapshot intervals. The setting ledger.keepBlocks does the same while the node runs, a few blocks at a time.
+\`quorate ledger export\` keeps it in a file. The last blocks stay in any case: as many as the state history (ledger.historyBlocks) and one snapshot
+interval more than snapshots are kept (ledger.snapshots). The setting ledger.keepBlocks does the same while the node runs, a few blocks at a time.
 
 --json prints {from, oldestBlock, bytesBefore, bytesAfter}: the lowest height with a whole block before and after, and the folder's size.`
 
@@ -40,7 +40,7 @@ export function pruneCommand(run: Run) {
         directory: paths.ledger,
         genesisHash,
         before,
-        keepMin: keepBlocksMin(settings.historyBlocks, genesis.parameters.snapshotIntervalBlocks),
+        keepMin: keepBlocksMin(settings, genesis.parameters.snapshotIntervalBlocks),
         onProgress: ({ height, to }) => line.step(`pruning block ${height} of ${to}`),
       }).finally(line.end)
       const { from, oldestBlock, bytesBefore, bytesAfter } = report

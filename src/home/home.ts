@@ -72,11 +72,11 @@ export async function openHome(home: string, options: OpenOptions = {}): Promise
 
 /** What of the settings does not fit the network's parameters. */
 export function keepBlocksFault({ ledger }: Config, { parameters }: Genesis): string | undefined {
-  const { historyBlocks, keepBlocks } = ledger
+  const { historyBlocks, keepBlocks, snapshots } = ledger
   const { snapshotIntervalBlocks } = parameters
-  const min = keepBlocksMin(historyBlocks, snapshotIntervalBlocks)
+  const min = keepBlocksMin(ledger, snapshotIntervalBlocks)
   if (keepBlocks === 0 || keepBlocks >= min) return undefined
-  const why = `historyBlocks (${historyBlocks}) and three times the network's snapshotIntervalBlocks (${snapshotIntervalBlocks})`
+  const why = `historyBlocks (${historyBlocks}) and ${snapshots + 1} times the network's snapshotIntervalBlocks (${snapshotIntervalBlocks})`
   return `ledger.keepBlocks: expected 0 or at least ${min}, for ${why}, got ${keepBlocks}: set a larger one, or shorten historyBlocks`
 }
 

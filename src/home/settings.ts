@@ -74,7 +74,7 @@ export const SETTINGS = {
       0,
       1_000_000_000,
       'blocks',
-      'How many whole blocks are kept behind the newest; 0 keeps all. At least historyBlocks and three snapshot intervals.',
+      'How many whole blocks are kept behind the newest; 0 keeps all. At least historyBlocks, and one snapshot interval more than snapshots.',
     ),
   },
 } as const
