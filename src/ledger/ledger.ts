@@ -35,7 +35,7 @@ import {
 import { type Leaf, type LeafRange, readLeaves } from './leaves.ts'
 import { pruningOperations } from './pruning.ts'
 import { proveState, type StatePath } from './state-paths.ts'
-import { stateOperations } from './state-writes.ts'
+import { oldValues, stateOperations } from './state-writes.ts'
 import { type Operation, openStore, type Store } from './store.ts'
 import { createStateTree, type StateTree, type TreeChange, type Writes } from './tree.ts'
 import { makesStale, pageOperation, trunkState, trunkStateOperation } from './trunk.ts'
@@ -115,7 +115,11 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
   const stored = (key: string): string | undefined => store.getSync(stateKey(key))?.toString('utf8')
   const values = tree === undefined ? undefined : createValueCache()
   const latestOf = values === undefined ? stored : (key: string) => readThrough(values, stored, key)
-  const committer = createCommitter(store, tree, { ...options, latestOf, onWritten: values?.set ?? (() => {}) })
+  const committer = createCommitter(store, tree, {
+    ...options,
+    known: (key) => values?.get(key),
+    onWritten: (key, value) => values?.set(key, value),
+  })
   const certifiedHeight = (): number => {
     const stored = store.getSync(certifiedKey)
     return stored === undefined ? 0 : readHeight(stored)
@@ -223,8 +227,8 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
 }
 
 interface CommitterOptions extends LedgerOptions {
-  /** The latest value of a state key. */
-  latestOf(key: string): string | undefined
+  /** The latest value of a state key as it is remembered: null for no value, undefined where nothing is remembered. */
+  known(key: string): string | null | undefined
   /** Called for each value once it is written. */
   onWritten(key: string, value: string | null): void
 }
@@ -237,10 +241,17 @@ function readThrough(values: ValueCache, read: (key: string) => string | undefin
   return value
 }
 
+interface Prepared {
+  entries: [string, string | null][]
+  change: TreeChange
+  /** What the entries replace. */
+  old: Promise<(string | undefined)[]>
+}
+
 /** The one writer of blocks: holds the tree and the change last computed against it, so a root asked for is not computed twice. */
 function createCommitter(store: Store, tree: StateTree | undefined, options: CommitterOptions) {
-  const { historyBlocks = STATE_HISTORY_BLOCKS, keepBlocks = 0, twigLeaves = TWIG_LEAVES, latestOf } = options
-  let prepared: { entries: [string, string | null][]; change: TreeChange } | undefined
+  const { historyBlocks = STATE_HISTORY_BLOCKS, keepBlocks = 0, twigLeaves = TWIG_LEAVES, known } = options
+  let prepared: Prepared | undefined
   let running: Promise<void> | undefined
   let failure: unknown
   let closed = false
@@ -250,10 +261,10 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
     return tree
   }
 
-  function prepare(writes: Writes): TreeChange {
+  function prepare(writes: Writes): Prepared {
     if (prepared !== undefined) {
       // The caller's map may have changed since, so its entries are compared, not its identity.
-      if (sameEntries(prepared.entries, writes)) return prepared.change
+      if (sameEntries(prepared.entries, writes)) return prepared
       ownTree().drop(prepared.change)
       prepared = undefined
     }
@@ -263,8 +274,15 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
       if (!key.isWellFormed()) throw new Error(`The state key ${JSON.stringify(key)} has a lone surrogate.`)
       if (value?.isWellFormed() === false) throw new Error(`The value of ${JSON.stringify(key)} has a lone surrogate.`)
     }
-    prepared = { entries, change: ownTree().prepare(entries) }
-    return prepared.change
+    // Other threads read what will be replaced while this one hashes. Whoever commits sees what fails.
+    const old = oldValues(
+      store,
+      entries.map(([key]) => key),
+      known,
+    )
+    old.catch(() => undefined)
+    prepared = { entries, old, change: ownTree().prepare(entries) }
+    return prepared
   }
 
   function oldBlocks(height: number): Operation[] {
@@ -275,7 +293,7 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
   async function commit(block: BlockToCommit): Promise<void> {
     assertFollows(readHead(store), block, options.genesisHash)
     const { header, writes } = block
-    const change = prepare(writes)
+    const { change, old } = prepare(writes)
     if (change.root !== header.stateRoot) {
       throw new Error(`Block ${header.height} has state root ${header.stateRoot}, but its writes give ${change.root}.`)
     }
@@ -286,7 +304,7 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
       // Without history nothing is ever proven from this folder, and what is opened with one later builds its trunk then.
       const pages = historyBlocks === 0 ? [] : ownTree().changedPages(change, twigLeaves)
       const stalePages = pages.filter(makesStale).map(({ depth, place }) => pagePrefix(depth, place))
-      const state = await stateOperations(store, { height, writes, historyBlocks, latestOf, stalePages })
+      const state = await stateOperations(store, { height, writes, old: await old, historyBlocks, stalePages })
       const trunk = pages.map((page) => pageOperation(page, height))
       const { base } = trunkState(store.getSync(trunkKey)) ?? { base: height }
       if (historyBlocks > 0) trunk.push(trunkStateOperation({ base, height, twigLeaves }))
@@ -302,7 +320,7 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
   return {
     rootAfter(writes: Writes): string {
       if (running !== undefined) throw new Error('rootAfter was called while a block is being committed.')
-      return prepare(writes).root
+      return prepare(writes).change.root
     },
     async commitBlock(block: BlockToCommit): Promise<void> {
       if (running !== undefined) throw new Error('commitBlock was called while a block is being committed.')

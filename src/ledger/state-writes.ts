@@ -9,6 +9,7 @@ import {
   pathKey,
   readHeight,
   staleKey,
+  stateKey,
   undoAfter,
   undoKey,
   undoneKey,
@@ -25,24 +26,37 @@ const HEIGHTS_PRUNED_PER_BLOCK = 2
 export interface StateChange {
   height: number
   writes: ReadonlyMap<string, string | null>
+  /** What the writes replace, in their order, as `oldValues` read it. */
+  old: readonly (string | undefined)[]
   historyBlocks: number
-  /** The value of a state key before the block. */
-  latestOf(key: string): string | undefined
   /** Pages whose older records the block makes stale, by their keys' beginnings. */
   stalePages: Buffer[]
+}
+
+/** The values that these keys have at the head: as they are remembered, the others read by LevelDB's own threads. */
+export async function oldValues(
+  store: Store,
+  keys: readonly string[],
+  known: (key: string) => string | null | undefined,
+): Promise<(string | undefined)[]> {
+  const remembered = keys.map(known)
+  const others = keys.filter((_, index) => remembered[index] === undefined)
+  const read = others.length === 0 ? [] : await store.getMany(others.map(stateKey))
+  let next = 0
+  return remembered.map((value) => (value === undefined ? read[next++]?.toString('utf8') : (value ?? undefined)))
 }
 
 /** What makes the state after the block at `height`, but for the trunk's records. */
 export async function stateOperations(store: Store, change: StateChange): Promise<Operation[]> {
   const { height, writes, historyBlocks, stalePages } = change
+  let index = 0
   const operations: Operation[] = []
   const changed: Buffer[] = []
   const deleted: Buffer[] = []
-  const prefix = Buffer.from(kinds.state, 'latin1')
   for (const [key, value] of writes) {
-    const old = change.latestOf(key)
+    const latestKey = stateKey(key)
+    const old = change.old[index++]
     if (old === (value ?? undefined)) continue
-    const latestKey = Buffer.concat([prefix, Buffer.from(key, 'utf8')])
     const bytes = latestKey.subarray(1)
     if (value === null) operations.push({ type: 'del', key: latestKey })
     else operations.push({ type: 'put', key: latestKey, value: Buffer.from(value, 'utf8') })
