@@ -1,6 +1,6 @@
 // What state costs: updating it, keeping it, and proving it.
 //
-//   node bench/state.ts [--keys 1000,100000,1000000] [--blocks 60] [--batch 1000] [--transfers 100]
+//   node bench/state.ts [--keys 1000,100000,1000000] [--blocks 60] [--batch 1000] [--transfers 100] [--twig 128]
 //
 // Blocks of `--batch` random existing keys each, committed as a node commits them (tree, history, pages, one synced LevelDB batch),
 // and the tree alone; medians in µs a key. Then blocks of `--transfers` transfers, two keys each, for the bytes they leave on the disk;
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { ClassicLevel } from 'classic-level'
 import { addressOf } from '../src/crypto/address.ts'
 import { blockHash as hashOfHeader } from '../src/crypto/digest.ts'
 import { sha256 } from '../src/crypto/hash.ts'
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     blocks: { type: 'string', default: '60' },
     batch: { type: 'string', default: '1000' },
     transfers: { type: 'string', default: '100' },
+    twig: { type: 'string', default: '128' },
   },
 })
 const blocks = Number(values.blocks)
@@ -173,7 +175,7 @@ async function measure(size: number) {
   const keys = Array.from({ length: size }, (_, index) => keyOf(index))
   const tree = await treeAlone(keys)
   const directory = await mkdtemp(join(tmpdir(), 'quorate-state-'))
-  const options = { directory, genesisHash: ZERO_HASH }
+  const options = { directory, genesisHash: ZERO_HASH, twigLeaves: Number(values.twig) }
   const ledger = await openLedger({ ...options, tree: true })
   const reader = await openLedger({ ...options, tree: false })
   try {
@@ -182,20 +184,15 @@ async function measure(size: number) {
     await settled(ledger)
     const next = createWrites(keys)
     const all = await timePerKey(() => next(batch), commit)
-    const transfers = Number(values.transfers)
-    const small = await timePerKey(() => next(2 * transfers), commit)
-    const before = await ledger.approximateSize()
-    for (let block = 0; block < 4 * blocks; block++) await commit(next(2 * transfers))
-    const bytes = ((await ledger.approximateSize()) - before) / (4 * blocks * transfers)
+    const small = await timePerKey(() => next(2 * Number(values.transfers)), commit)
     const head = ledger.head()!.height
     return {
       keys: size,
       microsecondsPerKey: { all, tree, smallBlocks: small },
-      bytesPerTransfer: Math.round(bytes),
       proofs: {
         head: await proofs(reader, head, keys),
         twoBehind: await proofs(reader, head - 2, keys),
-        farBehind: await proofs(reader, head - 3 * blocks, keys),
+        farBehind: await proofs(reader, head - 2 * blocks + 1, keys),
       },
     }
   } finally {
@@ -205,10 +202,38 @@ async function measure(size: number) {
   }
 }
 
+/** Bytes that a transfer leaves in a ledger of 100,000 keys, once LevelDB has nothing more to sort. */
+async function bytesPerTransfer(): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'quorate-state-'))
+  const options = { directory, genesisHash: ZERO_HASH, tree: true, twigLeaves: Number(values.twig) }
+  const keys = Array.from({ length: 100_000 }, (_, index) => keyOf(index))
+  const next = createWrites(keys)
+  const transfers = Number(values.transfers)
+  const compactSize = async (ledger: Ledger) => {
+    const level = new ClassicLevel(directory, { multithreading: true })
+    await level.open()
+    await level.compactRange('\0', '\x7f')
+    await level.close()
+    return ledger.approximateSize()
+  }
+  const ledger = await openLedger(options)
+  try {
+    const commit = createCommitter(ledger)
+    for (const writes of fills(keys)) await commit(writes)
+    const before = await compactSize(ledger)
+    for (let block = 0; block < SIZE_BLOCKS; block++) await commit(next(2 * transfers))
+    return Math.round(((await compactSize(ledger)) - before) / (SIZE_BLOCKS * transfers))
+  } finally {
+    await ledger.close()
+    await rm(directory, { recursive: true })
+  }
+}
+const SIZE_BLOCKS = 500
+
 const results = []
 for (const size of values.keys.split(',').map(Number)) {
   results.push(await measure(size))
   console.log(JSON.stringify(results.at(-1)))
 }
 const [first, last] = [results[0]!, results.at(-1)!].map(({ microsecondsPerKey }) => microsecondsPerKey.all.clock)
-console.log(JSON.stringify({ growth: round(last! / first!) }))
+console.log(JSON.stringify({ bytesPerTransfer: await bytesPerTransfer(), growth: round(last! / first!) }))

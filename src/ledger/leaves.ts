@@ -1,7 +1,7 @@
 // The state in the order of its paths: the path index `p`, which has every key of every kept height, and beside it the keys' values.
 import { type KeptHeight, oldValue } from './history.ts'
 import { kindRange, kinds, pathRange, readUndoKey, undoKey, undoneKey, unpackKeys } from './keys.ts'
-import { missing, type Store } from './store.ts'
+import { type Cursor, missing, type Store } from './store.ts'
 
 export interface Leaf {
   /** SHA-256 of the key. */
@@ -20,6 +20,8 @@ export interface LeafRange {
 const BATCH_KEYS = 256
 /** Up to so many blocks behind the head, the blocks' own lists say which values changed since; farther, each key's history does. */
 const LISTED_BLOCKS_MAX = 4
+/** As many as Node's pool has threads unless told otherwise. */
+const CURSORS = 4
 
 /** The leaves after the block at `height`, in path order. */
 export async function* readLeaves(store: Store, at: KeptHeight, { path, bits }: LeafRange): AsyncGenerator<Leaf> {
@@ -88,19 +90,25 @@ async function readLists(store: Store, { snapshot, height, head }: KeptHeight): 
   }
 }
 
-/** By each key's own history. */
+/** By each key's own history, some keys at a time: a cursor has to go to each one's place. */
 async function readHistories(store: Store, { snapshot, height }: KeptHeight): Promise<ChangeReader> {
-  const cursor = store.cursor({ ...kindRange('undo'), snapshot })
+  const cursors = Array.from({ length: CURSORS }, () => store.cursor({ ...kindRange('undo'), snapshot }))
   return {
     async read(keys) {
       const changed = new Map<number, string | undefined>()
-      for (const [index, key] of keys.entries()) {
-        cursor.seek(undoKey(key, height + 1))
-        const entry = await cursor.next()
-        if (entry !== undefined && readUndoKey(entry[0]).key.equals(key)) changed.set(index, oldValue(entry[1]))
+      const readShare = async (cursor: Cursor, first: number) => {
+        for (let index = first; index < keys.length; index += CURSORS) {
+          const key = keys[index]!
+          cursor.seek(undoKey(key, height + 1))
+          const entry = await cursor.next()
+          if (entry !== undefined && readUndoKey(entry[0]).key.equals(key)) changed.set(index, oldValue(entry[1]))
+        }
       }
+      await Promise.all(cursors.map(readShare))
       return changed
     },
-    close: () => cursor.close(),
+    async close() {
+      await Promise.all(cursors.map((cursor) => cursor.close()))
+    },
   }
 }

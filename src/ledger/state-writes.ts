@@ -111,7 +111,7 @@ async function stalePruning(store: Store, height: number, writes: StateChange['w
   try {
     for (const stale of unpackKeys(stored)) {
       if (stale.toString('latin1', 0, 1) === kinds.trunk) operations.push(...(await pagePruning(cursor, stale, height)))
-      else if (await isForgotten(store, cursor, stale, height, writes)) {
+      else if (await isForgotten(cursor, stale, height, writes)) {
         operations.push({ type: 'del', key: pathKey(hash('sha256', stale.subarray(1), 'buffer')) })
       }
     }
@@ -121,15 +121,13 @@ async function stalePruning(store: Store, height: number, writes: StateChange['w
   return operations
 }
 
-/** Whether a key that the block at `height` deleted has come back at no later height, this block's included. */
+/** Whether a key that the block at `height` deleted has not come back since, and does not with the block that is being written. */
 async function isForgotten(
-  store: Store,
   cursor: Cursor,
   latestKey: Buffer,
   height: number,
   writes: StateChange['writes'],
 ): Promise<boolean> {
-  if (store.getSync(latestKey) !== undefined) return false
   const bytes = latestKey.subarray(1)
   if (typeof writes.get(bytes.toString('utf8')) === 'string') return false
   cursor.seek(undoKey(bytes, height + 1))

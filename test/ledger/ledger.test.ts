@@ -8,16 +8,17 @@ import { fileURLToPath } from 'node:url'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import * as keys from '../../src/ledger/keys.ts'
-import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
+import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/ledger.ts'
 import { checkFolder } from '../../src/ledger/opening.ts'
 import { openStore, seal } from '../../src/ledger/store.ts'
 import { createChain, GENESIS, name } from './chain.ts'
 import { DAMAGE_STEP } from './damage.ts'
-import { naiveRoot } from './naive-tree.ts'
+import { naivePath, naiveRoot } from './naive-tree.ts'
 import { ledgerSuite } from './suite.ts'
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'quorate-ledger-'))
-const open = (directory: string, genesisHash = GENESIS) => openLedger({ directory, genesisHash, tree: true })
+const open = (directory: string, genesisHash = GENESIS, options: Partial<LedgerOptions> = {}) =>
+  openLedger({ directory, genesisHash, tree: true, ...options })
 
 ledgerSuite('ledger on LevelDB', () => {
   const directory = newFolder()
@@ -67,13 +68,15 @@ describe('ledger folder', () => {
     await level.close()
   }
 
-  async function withLedger(use: (ledger: Ledger) => Promise<void>): Promise<void> {
-    const ledger = await open(directory)
+  async function withLedger(use: (ledger: Ledger) => Promise<void>, options?: Partial<LedgerOptions>): Promise<void> {
+    const ledger = await open(directory, GENESIS, options)
     await use(ledger).finally(() => ledger.close())
   }
 
   it('holds a block whole or not at all when its writer is killed', async () => {
     let reached = -1
+    // As the writer opens it: another threshold would have the trunk built anew and hide what the crash left.
+    const writers = { twigLeaves: 2, historyBlocks: 5 }
     for (let round = 0; round < 3; round++) {
       const { child, line } = startWriter()
       await line()
@@ -95,9 +98,13 @@ describe('ledger folder', () => {
         expect(state).toHaveLength(100)
         expect(new Set(state.map(([, value]) => value))).toEqual(new Set([String(head.height)]))
         expect(block.header.stateRoot).toBe(naiveRoot(new Map(state)))
+        expect(ledger.oldestProvableHeight()).toBe(Math.max(0, head.height - 5))
+        for (const [key] of state.slice(0, 20)) {
+          expect(await ledger.proveState(head.height, key)).toEqual(naivePath(new Map(state), key))
+        }
         expect(await ledger.header(head.height + 1)).toBeUndefined()
         expect(await ledger.batch(head.height + 1)).toBeUndefined()
-      })
+      }, writers)
     }
   })
 
@@ -290,6 +297,10 @@ describe('ledger folder', () => {
       expect(ledger.head()!.height).toBe(report.failed - 1)
       expect(ledger.rootAfter(new Map())).toBe(report.rootBefore)
       expect(await ledger.check()).toEqual([])
+      expect(ledger.oldestProvableHeight()).toBe(0)
+      for (const height of [0, report.failed - 1]) {
+        expect(await ledger.proveState(height, 'token\0a')).toEqual({ siblings: [] })
+      }
     })
   })
 })

@@ -224,6 +224,24 @@ describe('the trunk on the disk', () => {
     expect(paths.map(([, key]) => key.toString()).sort()).toEqual([...rest.states.at(-1)!.keys()].sort())
   })
 
+  it('has the path of a key that came back, whenever its deletion is pruned', async () => {
+    const historyBlocks = 4
+    const [twice, late] = names as [string, string]
+    const ledger = await open({ historyBlocks })
+    const chain = createChain(ledger)
+    await chain.commit(names.map((one) => [one, '1']))
+    await chain.commit([twice, late].map((one) => [one, null]))
+    await chain.commit([[twice, '"back"']])
+    await chain.commit([[twice, null]])
+    await chain.commit([])
+    // The deletions at height 1 are pruned by the very block that brings one of the keys back.
+    await chain.commit([[late, '"back"']])
+    for (let height = 1; height <= 5; height++)
+      await expectHeight(ledger, chain.states, height, [twice, late, names[9]!])
+    await ledger.close()
+    expect(await withStore(async (store) => (await entries(store, keys.kindRange('path'))).length)).toBe(names.length)
+  })
+
   it('vanishes with its state', async () => {
     const historyBlocks = 3
     const ledger = await open({ historyBlocks })

@@ -2,7 +2,13 @@
 import { openLedger } from '../../src/ledger/ledger.ts'
 import { createChain, GENESIS, name } from './chain.ts'
 
-const ledger = await openLedger({ directory: process.argv[2]!, genesisHash: GENESIS, tree: true, historyBlocks: 5 })
+const ledger = await openLedger({
+  directory: process.argv[2]!,
+  genesisHash: GENESIS,
+  tree: true,
+  historyBlocks: 5,
+  twigLeaves: 2,
+})
 const chain = createChain(ledger)
 const head = ledger.head()
 if (head !== undefined) {
