@@ -111,3 +111,9 @@ export function errorFromData({ code, message, height, bound }: ErrorData): Erro
       return new Error(message)
   }
 }
+
+/** For reads of what may be damaged and is done without then. */
+export function noneIfDamaged(error: unknown): undefined {
+  if (!(error instanceof LedgerDamaged)) throw error
+  return undefined
+}

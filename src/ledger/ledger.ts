@@ -17,6 +17,7 @@ import {
   readOldestBlock,
 } from './blocks.ts'
 import { checkBodies, checkStore } from './check.ts'
+import { noneIfDamaged } from './errors.ts'
 import type { Fault } from './fault.ts'
 import { claim } from './format.ts'
 import { createStateView, openHeight, readOldestState, type StateView } from './history.ts'
@@ -105,9 +106,10 @@ async function loadTree(store: Store): Promise<StateTree> {
 /** A state that is not the head's is damage to report, and no reason to build anything from it. */
 async function fitTrunk(store: Store, tree: StateTree, { twigLeaves = TWIG_LEAVES }: LedgerOptions): Promise<void> {
   const head = readHead(store)
-  const header = head === undefined ? undefined : await createBlockReader(store).header(head.height)
-  if (head !== undefined && header?.stateRoot !== tree.root()) return
-  await ensureTrunk(store, tree, head?.height, twigLeaves)
+  // The first block brings the first trunk.
+  if (head === undefined) return
+  const header = await createBlockReader(store).header(head.height).catch(noneIfDamaged)
+  if (header?.stateRoot === tree.root()) await ensureTrunk(store, tree, head.height, twigLeaves)
 }
 
 function createLedger(store: Store, tree: StateTree | undefined, options: LedgerOptions) {

@@ -1,5 +1,6 @@
 // At start: do the trunk and the path index on the disk fit the tree that was just built from the state? Where not (a folder from
 // before there were any, entries that are gone), they are made anew at the head, and state can be proven from there on.
+import { noneIfDamaged } from './errors.ts'
 import { kindRange, pathKey, readStateKey, trunkKey } from './keys.ts'
 import type { Operation, Store } from './store.ts'
 import type { StateTree } from './tree.ts'
@@ -17,19 +18,10 @@ import {
 /** Entries of one synced write while rebuilding. */
 const BATCH_ENTRIES = 10_000
 
-/** `head` is undefined on an empty ledger. Returns whether it had to rebuild. */
-export async function ensureTrunk(
-  store: Store,
-  tree: StateTree,
-  head: number | undefined,
-  twigLeaves: number,
-): Promise<boolean> {
-  const fresh: TrunkState = { base: head ?? 0, height: head ?? 0, twigLeaves }
+/** Returns whether it had to rebuild. */
+export async function ensureTrunk(store: Store, tree: StateTree, head: number, twigLeaves: number): Promise<boolean> {
+  const fresh: TrunkState = { base: head, height: head, twigLeaves }
   const stored = trunkState(store.getSync(trunkKey))
-  if (head === undefined && stored === undefined) {
-    await store.write([trunkStateOperation(fresh)])
-    return false
-  }
   const isCurrent = stored !== undefined && stored.height === fresh.height && stored.twigLeaves === twigLeaves
   if (isCurrent && (await hasPages(store, tree, fresh.height, twigLeaves)) && (await hasPaths(store, tree)))
     return false
@@ -70,11 +62,6 @@ async function hasPaths(store: Store, tree: StateTree): Promise<boolean> {
 }
 
 /** Damage here is mended by rebuilding, so it is no reason to stop. */
-function noneIfDamaged(error: unknown): undefined {
-  if ((error as { code?: unknown }).code !== 'LEDGER_DAMAGED') throw error
-  return undefined
-}
-
 /** Until its last write there is no trunk as far as any reader knows, so a rebuild that is cut short starts over. */
 async function rebuild(store: Store, tree: StateTree, state: TrunkState): Promise<void> {
   await store.write([{ type: 'del', key: trunkKey }])
