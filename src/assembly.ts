@@ -150,6 +150,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     execute: (height, batch) => executor.ask({ height, batch }),
     executingMax: EXECUTING_MAX,
     putCertificates: (certificates) => ledger.putCertificates(certificates),
+    putDivergence: (certificate, ours) => ledger.putDivergence({ certificate, ours, difference: null }),
     hasWork: () => pool.hasExecutable(() => 0),
     passedOverIn: pool.passedOverIn,
     send({ to, message }) {

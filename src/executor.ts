@@ -108,7 +108,7 @@ async function execute({ height, batch: bytes, expectedHash }: ExecuteQuestion):
   if (height !== parent.header.height + 1)
     throw new Error(`block ${height} cannot follow block ${parent.header.height}`)
   const batch = decode(batchCodec, bytes)
-  const { receipts, writes, transactions } = executeBlock({
+  const { receipts, writes, transactions, writeDigests } = executeBlock({
     runtime,
     store,
     parameters: epoch.parameters,
@@ -133,7 +133,7 @@ async function execute({ height, batch: bytes, expectedHash }: ExecuteQuestion):
   if (expectedHash !== undefined && hash !== expectedHash) {
     return { header, blockHash: hash, nextNonces: [], transactions: [], unexpected: { receipts, writes } }
   }
-  const body = offline === 'replay' ? NO_BODY : { batch: bytes, transactions, receipts }
+  const body = offline === 'replay' ? NO_BODY : { batch: bytes, transactions, receipts, writeDigests }
   await ledger.commitBlock({ header, blockHash: hash, ...body, writes })
   parent = { header, hash }
   // No pool waits for the rest.

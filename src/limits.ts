@@ -65,6 +65,9 @@ interface Kept {
   snapshots: number
 }
 
+/** Blocks whose write digests a node keeps, 32 bytes a transaction: whoever diverges asks within moments (docs/protocol.md, rule 10). */
+export const WRITE_DIGEST_BLOCKS = 2_000
+
 /** HTTP bodies: one transaction, or a batch of them. */
 export const API_BODY_BYTES_MAX = 4 * 1024 * 1024
 export const API_TRANSACTIONS_PER_REQUEST_MAX = 1_000

@@ -25,7 +25,7 @@ export interface Parts {
   position: StartPosition
 }
 
-type StartPosition = Pick<CoreOptions, 'lastExec' | 'h' | 'certified' | 'uncertified'>
+type StartPosition = Pick<CoreOptions, 'lastExec' | 'h' | 'certified' | 'uncertified' | 'diverged'>
 
 /** Where the ledger says this node is: what it has executed, and up to where a quorum vouches for that. */
 async function readPosition(ledger: Ledger): Promise<StartPosition> {
@@ -39,7 +39,8 @@ async function readPosition(ledger: Ledger): Promise<StartPosition> {
   }
   const [header, certificate] = [await ledger.header(h), await ledger.certificate(h)]
   const certified = header === undefined || certificate === undefined ? undefined : { header, certificate }
-  return { lastExec, h, certified, uncertified }
+  const diverged = (await ledger.divergence()) !== undefined
+  return { lastExec, h, certified, uncertified, diverged }
 }
 
 /** Opens what holds files, threads and sockets. The executor comes first: it locks the ledger and makes block 0. */

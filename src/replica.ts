@@ -29,6 +29,8 @@ export interface ReplicaPorts {
   /** Certified blocks the executor takes at once, to work on one behind the other without a pause; 1 unless told. */
   executingMax?: number
   putCertificates(certificates: Certificate[]): Promise<void>
+  /** A quorum vouches for another block than ours, whose hash is `ours`: no restart may forget it. */
+  putDivergence(certificate: Certificate, ours: string): Promise<void>
   send(outgoing: Outgoing): void
   /** True while the pool holds a transaction that could run now. */
   hasWork(): boolean
@@ -196,10 +198,12 @@ export function createReplica(ports: ReplicaPorts): Replica {
     })
   }
 
-  /** Certificates too come before anything leaves: after a crash the window is where these votes saw it. */
+  /** Certificates, the contradicting one too, come before anything leaves: after a crash this node is where these votes saw it. */
   async function save(effects: Effects, certificates: Certificate[]): Promise<void> {
     const certifying = certificates.length > 0 ? ports.putCertificates(certificates) : Promise.resolve()
-    await Promise.all([certifying, saveRecords(effects, certifying)])
+    const divergence = effects.deliver.find((delivery) => delivery.type === 'diverged')
+    const keeping = divergence && ports.putDivergence(divergence.certificate, divergence.ours)
+    await Promise.all([certifying, keeping, saveRecords(effects, certifying)])
   }
 
   async function saveRecords(effects: Effects, certifying: Promise<void>): Promise<void> {

@@ -45,6 +45,7 @@ function observer(executingMax?: number, wrongFrom = Number.POSITIVE_INFINITY) {
       seen.writes.push(certificates.length)
       await new Promise((resolve) => setTimeout(resolve, 20))
     },
+    putDivergence: async () => {},
     send: () => {},
     hasWork: () => false,
     clock: { now: Date.now, monotonic: () => performance.now(), after: () => () => {} },

@@ -55,9 +55,9 @@ export type Delivery =
   /** Another validator executed this height to a different block. */
   | { type: 'mismatch'; height: number; validator: number; theirs: string; ours: string }
   /** A quorum vouches for another block than ours: this node's execution is wrong, it no longer votes or executes. */
-  | { type: 'diverged'; height: number; theirs: string; ours: string }
+  | { type: 'diverged'; certificate: Certificate; ours: string }
 
-/** Obeyed in this order, always: make `save` durable, then `send`, then `deliver`. */
+/** Obeyed in this order, always: make `save` durable, then `send`, then `deliver`; what is `certified` or `diverged` is durable first too. */
 export interface Effects {
   save: LogRecord[]
   send: Outgoing[]

@@ -84,11 +84,10 @@ function certify(context: Context, slot: Slot, certificate: Certificate): void {
   const { state, effects } = context
   if (slot.certificate !== undefined) return
   if (certificate.blockHash !== slot.block?.hash) {
-    if (!state.diverged) {
+    if (!state.diverged && slot.block !== undefined) {
       state.diverged = true
       state.voting = false
-      const { height, blockHash: theirs } = certificate
-      effects.deliver.push({ type: 'diverged', height, theirs, ours: slot.block?.hash ?? '' })
+      effects.deliver.push({ type: 'diverged', certificate, ours: slot.block.hash })
     }
     return
   }

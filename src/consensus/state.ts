@@ -128,6 +128,8 @@ export interface StateOptions {
   lastExec: number
   h: number
   certified: Certified | undefined
+  /** From the ledger: a quorum contradicts one of the blocks above `h`. */
+  diverged?: boolean
 }
 
 export function createState(options: StateOptions): State {
@@ -136,7 +138,8 @@ export function createState(options: StateOptions): State {
     ...options,
     quorum: quorumOf(validators.length),
     weakQuorum: weakQuorumOf(validators.length),
-    diverged: false,
+    diverged: options.diverged === true,
+    voting: options.voting && options.diverged !== true,
     recall: undefined,
     now: 0,
     at: 0,

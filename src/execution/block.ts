@@ -6,6 +6,7 @@ import type { Transaction } from '../types/transaction.ts'
 import { Journal, type StateStore } from './journal.ts'
 import type { Runtime } from './runtime.ts'
 import { executeTransaction } from './transaction.ts'
+import { writesDigest } from './writes.ts'
 
 export interface BlockInput {
   runtime: Runtime
@@ -27,13 +28,22 @@ export interface BlockResult {
   writes: Map<string, string | null>
   /** What the indexes need, one for each transaction, in order. */
   transactions: { id: string; sender: string; nonce: number; contract: string }[]
+  /** Of each transaction's own writes, in order: {@link writesDigest}. */
+  writeDigests: Uint8Array[]
   gasUsed: number
 }
 
 export function executeBlock({ runtime, store, parameters, height, time, transactions }: BlockInput): BlockResult {
   const journal = new Journal(store)
   const scene = { runtime, parameters, block: { height, time } }
-  const receipts = transactions.map((transaction) => executeTransaction(scene, journal, transaction))
+  const writeDigests: Uint8Array[] = []
+  const receipts = transactions.map((transaction) => {
+    const own = journal.open()
+    const receipt = executeTransaction(scene, own, transaction)
+    writeDigests.push(writesDigest(own.writes()))
+    own.merge()
+    return receipt
+  })
   return {
     receipts,
     writes: journal.writes(),
@@ -43,6 +53,7 @@ export function executeBlock({ runtime, store, parameters, height, time, transac
       nonce,
       contract,
     })),
+    writeDigests,
     gasUsed: receipts.reduce((sum, receipt) => sum + receipt.gasUsed, 0),
   }
 }

@@ -1,4 +1,6 @@
 // Blocks as they are stored: written by a commit, read by height, by transaction, and by whom they concern.
+
+import { WRITE_DIGEST_BLOCKS } from '../limits.ts'
 import {
   BATCH_TRANSACTIONS_MAX,
   type Certificate,
@@ -46,6 +48,8 @@ export interface BlockToCommit {
   receipts: Receipt[]
   /** State key to JSON text; null deletes. */
   writes: ReadonlyMap<string, string | null>
+  /** One for each transaction; absent where the block was not executed here. */
+  writeDigests?: readonly Uint8Array[]
 }
 
 export interface StoredBlock {
@@ -91,8 +95,9 @@ export function readOldestBlock(store: Store): number {
   return oldest === 0 ? 0 : oldest + 1
 }
 
-/** Everything a block adds to the store but its state. */
-export function blockOperations({ header, blockHash, batch, transactions, receipts }: BlockToCommit): Operation[] {
+/** Everything a block adds to the store but its state, and the write digests that it is time to forget. */
+export function blockOperations(block: BlockToCommit): Operation[] {
+  const { header, blockHash, batch, transactions, receipts, writeDigests = [] } = block
   const { height } = header
   const hash = fromHex(blockHash)
   const put = (key: Buffer, value: Uint8Array): Operation => ({ type: 'put', key, value })
@@ -102,6 +107,9 @@ export function blockOperations({ header, blockHash, batch, transactions, receip
     put(heightKey('receipts', height), encode(receiptsCodec, receipts)),
     put(headKey, Buffer.concat([heightBytes(height), hash])),
   ]
+  if (writeDigests.length > 0) operations.push(put(heightKey('writeDigests', height), Buffer.concat(writeDigests)))
+  if (height > WRITE_DIGEST_BLOCKS)
+    operations.push({ type: 'del', key: heightKey('writeDigests', height - WRITE_DIGEST_BLOCKS) })
   for (const [index, { id, sender, nonce, contract }] of transactions.entries()) {
     const place = placeBytes(height, index)
     if (receipts[index]!.status === 'skipped') {
@@ -150,6 +158,12 @@ export function createBlockReader(store: Store) {
     return stored === undefined ? undefined : plain(stored)
   }
 
+  /** 32 bytes for each transaction; undefined where they are not kept. */
+  async function writeDigests(height: number): Promise<Uint8Array | undefined> {
+    const stored = await store.get(heightKey('writeDigests', height))
+    return stored === undefined ? undefined : plain(stored)
+  }
+
   async function blockHash(height: number): Promise<string | undefined> {
     const stored = await get('header', height)
     return stored === undefined ? undefined : toHex(stored.subarray(0, 32))
@@ -187,7 +201,8 @@ export function createBlockReader(store: Store) {
     if (query.sender === undefined && query.contract === undefined) return fromReceipts(store, query)
     return fromListing(store, query)
   }
-  return { header, receipts, certificate, batch, blockHash, block, findTransaction, executedBy, transactionsBy }
+  const byHeight = { header, receipts, certificate, batch, blockHash, block, writeDigests }
+  return { ...byHeight, findTransaction, executedBy, transactionsBy }
 }
 
 async function fromListing(store: Store, query: TransactionQuery): Promise<TransactionPlace[]> {

@@ -29,6 +29,8 @@ export const kinds = {
   trunk: 't',
   stale: 'w',
   evidence: 'y',
+  writeDigests: 'i',
+  divergence: 'j',
 } as const
 export type Kind = keyof typeof kinds
 
@@ -62,8 +64,9 @@ export const headKey = letter('head')
 export const certifiedKey = letter('certified')
 export const historyKey = letter('history')
 export const oldestKey = letter('oldest')
+export const divergenceKey = letter('divergence')
 
-export type HeightKind = 'header' | 'batch' | 'receipts' | 'certificate'
+export type HeightKind = 'header' | 'batch' | 'receipts' | 'certificate' | 'writeDigests'
 export const heightKey = (kind: HeightKind, height: number): Buffer =>
   Buffer.concat([letter(kind), heightBytes(height)])
 export const transactionKey = (kind: 'executed' | 'skipped', id: string): Buffer =>

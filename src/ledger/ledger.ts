@@ -5,6 +5,7 @@
 import { blockHash as hashOfHeader } from '../crypto/digest.ts'
 import { STATE_HISTORY_BLOCKS } from '../limits.ts'
 import { type Certificate, certificateCodec, ZERO_HASH } from '../types/block.ts'
+import { type Divergence, divergenceCodec } from '../types/divergence.ts'
 import { type Evidence, evidenceCodec } from '../types/evidence.ts'
 import { decode, encode } from '../types/schema.ts'
 import {
@@ -23,6 +24,7 @@ import { claim } from './format.ts'
 import { createStateView, openHeight, readOldestState, type StateView } from './history.ts'
 import {
   certifiedKey,
+  divergenceKey,
   evidenceKey,
   heightBytes,
   heightKey,
@@ -191,6 +193,16 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
         await cursor.close()
       }
       return entries
+    },
+    /** Keeps that a quorum contradicts a block of this ledger, for as long as that block is in it. */
+    putDivergence: (divergence: Divergence): Promise<void> =>
+      store.write([{ type: 'put', key: divergenceKey, value: encode(divergenceCodec, divergence) }]),
+    async divergence(): Promise<Divergence | undefined> {
+      const stored = await store.get(divergenceKey)
+      const divergence = stored === undefined ? undefined : decode(divergenceCodec, stored)
+      if (divergence === undefined) return undefined
+      const block = await reader.blockHash(divergence.certificate.height)
+      return block === divergence.ours ? divergence : undefined
     },
     /** The highest height up to which every block is certified; genesis needs no certificate. */
     certifiedHeight,

@@ -8,6 +8,8 @@ export interface LedgerFile {
   blocks: ChainBlock[]
   certificates: Map<number, Certificate>
   certifiedHeight: number
+  /** A quorum contradicts a block of it. */
+  diverged: boolean
 }
 
 export interface SimulatedLedger {
@@ -17,6 +19,8 @@ export interface SimulatedLedger {
   certifiedHeight(): number
   commitBlock(block: ChainBlock): Promise<void>
   putCertificates(certificates: Certificate[]): Promise<void>
+  hasDiverged(): boolean
+  putDivergence(): Promise<void>
 }
 
 /** Hears what has become durable. */
@@ -26,7 +30,7 @@ export interface LedgerWatch {
 }
 
 export function createLedgerFile(genesis: ChainBlock): LedgerFile {
-  return { blocks: [genesis], certificates: new Map(), certifiedHeight: 0 }
+  return { blocks: [genesis], certificates: new Map(), certifiedHeight: 0, diverged: false }
 }
 
 export function openSimulatedLedger(file: LedgerFile, disk: Disk, watch: LedgerWatch): SimulatedLedger {
@@ -45,6 +49,11 @@ export function openSimulatedLedger(file: LedgerFile, disk: Disk, watch: LedgerW
         watch.onBlock(block)
       })
     },
+    hasDiverged: () => file.diverged,
+    putDivergence: () =>
+      disk.write((remains) => {
+        file.diverged ||= remains === 'all'
+      }),
     putCertificates(certificates) {
       for (const { height, blockHash } of certificates) {
         const executed = file.blocks[height]?.blockHash

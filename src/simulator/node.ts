@@ -117,6 +117,7 @@ export function createNode(options: NodeOptions): SimulatedNode {
       return block
     },
     putCertificates: (certificates) => ledger.putCertificates(certificates),
+    putDivergence: () => ledger.putDivergence(),
     send(outgoing) {
       watch.onSend(outgoing)
       const { to, message } = outgoing
@@ -244,6 +245,7 @@ function createCoreOf({ genesisHash, epoch, validatorsHash, self, key, records, 
     lastExec,
     h,
     certified: certificate && { header: ledger.block(h)!.header, certificate },
+    diverged: ledger.hasDiverged(),
     uncertified,
     sign: key.sign,
     records: records.map((record) => decode(recordCodec, record)),

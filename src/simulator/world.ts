@@ -162,7 +162,8 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
         if (node !== undefined) voteChecks.onSend(number, message, node.core.state)
       },
       onReport(found) {
-        if (found.type === 'diverged') return report('agreement', number, `it says that it diverged at ${found.height}`)
+        if (found.type === 'diverged')
+          return report('agreement', number, `it says that it diverged at ${found.certificate.height}`)
         if (isCorrect(found.validator))
           report('blame', number, `${found.type} against correct validator ${found.validator}`)
       },

@@ -59,6 +59,7 @@ interface Disk {
   headers: Header[]
   batches: Batch[]
   certificates: Certificate[]
+  diverged: boolean
 }
 
 export class Cluster {
@@ -80,7 +81,7 @@ export class Cluster {
   constructor(n: number, parameters: Partial<Parameters> = {}) {
     this.epoch = epochOf(n, parameters)
     for (let index = 0; index < n; index++) {
-      this.disks.push({ records: [], chain: [], headers: [], batches: [], certificates: [] })
+      this.disks.push({ records: [], chain: [], headers: [], batches: [], certificates: [], diverged: false })
       this.cores.push(undefined)
       this.start(index)
     }
@@ -103,6 +104,7 @@ export class Cluster {
         hash,
         batch: encode(batchCodec, disk.batches[h + offset]!),
       })),
+      diverged: disk.diverged,
       sign: (bytes) => signatureOf(index, bytes),
       records: [...disk.records],
     })
@@ -127,6 +129,7 @@ export class Cluster {
     const disk = this.disks[index]!
     for (const save of effects.save) this.observe(index, { save })
     disk.records.push(...effects.save)
+    disk.diverged ||= effects.deliver.some(({ type }) => type === 'diverged')
     for (const { to, message } of effects.send) {
       this.observe(index, { send: message, to })
       this.send(index, to, message)

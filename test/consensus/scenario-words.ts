@@ -132,7 +132,7 @@ export function wordsOfDelivery(names: Names, delivery: Delivery): string {
     case 'mismatch':
       return `mismatch: ${delivery.validator} made another block ${delivery.height}`
     case 'diverged':
-      return `diverged: a quorum made another block ${delivery.height}`
+      return `diverged: a quorum made another block ${delivery.certificate.height}`
   }
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { executeBlock } from '../../src/execution/block.ts'
 import { Journal } from '../../src/execution/journal.ts'
 import { systemKeys } from '../../src/execution/state.ts'
+import { writesDigest } from '../../src/execution/writes.ts'
 import { PARAMETER_DEFAULTS } from '../../src/limits.ts'
 import { type Receipt, receiptCodec } from '../../src/types/block.ts'
 import { toHex } from '../../src/types/hex.ts'
@@ -170,6 +171,23 @@ describe('execution', () => {
     )
   })
 
+  it('has the digest of what each transaction alone writes', () => {
+    fc.assert(
+      fc.property(batch, (actions) => {
+        const whole = startStore()
+        const transactions = transactionsOf(actions)
+        const { writeDigests } = run(whole, transactions)
+        const alone = transactions.map((transaction) => {
+          const { writes } = run(whole, [transaction])
+          whole.apply(writes)
+          return writesDigest(writes)
+        })
+        expect(writeDigests).toEqual(alone)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
   it('gives the same receipts and the same state in one block, in two, twice, and over another layering', () => {
     fc.assert(
       fc.property(batch, fc.nat(8), (actions, cut) => {
@@ -189,6 +207,7 @@ describe('execution', () => {
         const onLayers = run(upper, transactions)
         expect(bytesOf(onLayers.receipts)).toEqual(bytesOf(once.receipts))
         expect([...onLayers.writes]).toEqual([...once.writes])
+        expect(onLayers.writeDigests).toEqual(once.writeDigests)
 
         const split = startStore()
         const first = run(split, transactions.slice(0, cut))
@@ -197,6 +216,7 @@ describe('execution', () => {
         split.apply(second.writes)
         whole.apply(once.writes)
         expect(bytesOf([...first.receipts, ...second.receipts])).toEqual(bytesOf(once.receipts))
+        expect([...first.writeDigests, ...second.writeDigests]).toEqual(once.writeDigests)
         expect(new Map([...split.entries].sort())).toEqual(new Map([...whole.entries].sort()))
       }),
       { numRuns: 60 },

@@ -7,10 +7,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { blockOperations } from '../../src/ledger/blocks.ts'
 import * as keys from '../../src/ledger/keys.ts'
 import { type Ledger, type LedgerOptions, openLedger } from '../../src/ledger/ledger.ts'
 import { checkFolder } from '../../src/ledger/opening.ts'
 import { openStore, seal } from '../../src/ledger/store.ts'
+import { WRITE_DIGEST_BLOCKS } from '../../src/limits.ts'
 import { createChain, GENESIS, name } from './chain.ts'
 import { DAMAGE_STEP } from './damage.ts'
 import { naivePath, naiveRoot } from './naive-tree.ts'
@@ -26,6 +28,15 @@ ledgerSuite('ledger on LevelDB', () => {
     open: (options) => openLedger({ directory, genesisHash: GENESIS, tree: true, ...options }),
     remove: () => rm(directory, { recursive: true, force: true }),
   }
+})
+
+it('a block makes the ledger forget the write digests that are too old', async () => {
+  const directory = newFolder()
+  const ledger = await open(directory)
+  const block = createChain(ledger).build([], [], { height: WRITE_DIGEST_BLOCKS + 3 })
+  expect(blockOperations(block)).toContainEqual({ type: 'del', key: keys.heightKey('writeDigests', 3) })
+  await ledger.close()
+  await rm(directory, { recursive: true, force: true })
 })
 
 describe('ledger folder', () => {

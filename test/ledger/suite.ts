@@ -127,6 +127,28 @@ export function ledgerSuite(title: string, makeBackend: () => Backend): void {
       expect(ledger.certifiedHeight()).toBe(12)
     })
 
+    it('keeps write digests of blocks that were executed here', async () => {
+      const chain = createChain(ledger)
+      await chain.commit([])
+      const digests = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
+      const block = chain.build([], [sent(1, alice, 0), sent(2, alice, 1)])
+      await ledger.commitBlock({ ...block, writeDigests: digests })
+      expect(await ledger.writeDigests(1)).toEqual(new Uint8Array([...digests[0]!, ...digests[1]!]))
+      expect(await ledger.writeDigests(0)).toBeUndefined()
+    })
+
+    it('keeps that a quorum contradicts a block, as long as that block is there', async () => {
+      const chain = createChain(ledger)
+      for (let height = 0; height <= 2; height++) await chain.commit([])
+      expect(await ledger.divergence()).toBeUndefined()
+      const divergence = { certificate: { ...chain.certificate(2), blockHash: name(7) }, difference: null }
+      await ledger.putDivergence({ ...divergence, ours: chain.certificate(2).blockHash })
+      await reopen()
+      expect(await ledger.divergence()).toEqual({ ...divergence, ours: chain.certificate(2).blockHash })
+      await ledger.putDivergence({ ...divergence, ours: name(8) })
+      expect(await ledger.divergence()).toBeUndefined()
+    })
+
     it('finds the executed place of a transaction rather than where it was skipped', async () => {
       const chain = createChain(ledger)
       await chain.commit([])

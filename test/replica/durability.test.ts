@@ -58,3 +58,36 @@ it.each([1, 4, 8])('a crash while catching up leaves a node that starts again (w
   expect(second.state.fatal).toEqual([])
   expect(second.core.state.lastExec).toBe(first.disk.chain.length)
 })
+
+it('that a quorum contradicts this node is durable before anything more is sent, and no restart forgets it', async () => {
+  const first = createWorld()
+  first.replica.start()
+  first.pushAll(ordering(1))
+  await settle()
+  const [block] = blocksUpTo(1)
+  const other = { ...block!, certificate: { ...block!.certificate, blockHash: 'ee'.repeat(32) } }
+  first.doors.certificates.close()
+  // Here the batch of block 2 is voted for in the very round that decides.
+  first.pushAll([...ordering(2).slice(0, 1), ...[0, 2, 3].map((signer) => execOf(signer, other))])
+  const sentBefore = first.sent().length
+  await settle()
+  expect(first.sent().length).toBe(sentBefore)
+  first.doors.certificates.open()
+  await settle()
+  const sentAfter = first.sent()
+  await first.replica.stop()
+  expect(first.disk.diverged).toBe(true)
+  expect(sentAfter.length).toBeGreaterThan(sentBefore)
+
+  const second = createWorld({ disk: first.disk })
+  second.replica.start()
+  second.pushAll([...ordering(2), ...ordering(3), execOf(2, block!)])
+  await second.pass(5_000)
+  await second.replica.apply(blocksUpTo(4))
+  await settle()
+  expect(second.sent()).toEqual([])
+  expect(second.executed()).toEqual([])
+  expect(second.core.state).toMatchObject({ diverged: true, voting: false, lastExec: 1 })
+  expect(second.state.fatal).toEqual([])
+  await second.replica.stop()
+})

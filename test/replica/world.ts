@@ -35,6 +35,8 @@ export interface Disk {
   headers: Header[]
   batches: Uint8Array[]
   certificates: Certificate[]
+  /** A quorum contradicts a block of the chain. */
+  diverged?: boolean
 }
 /** What is durable after one write, and what was sent between that write and the next. */
 export interface Moment {
@@ -162,7 +164,8 @@ export function newViewEvent(view: number, viewChanges: ViewChange[]): Event {
 const hashOfChanges = (viewChanges: ViewChange[]) => toHex(sha256(encode(list(viewChangeCodec, 100), viewChanges)))
 
 /** What is in the lists never changes, so new lists are enough. */
-const copyOf = ({ records, chain, headers, batches, certificates }: Disk): Disk => ({
+const copyOf = ({ records, chain, headers, batches, certificates, diverged = false }: Disk): Disk => ({
+  diverged,
   records: [...records],
   chain: [...chain],
   headers: [...headers],
@@ -221,6 +224,7 @@ export function createWorld(options: WorldOptions = {}) {
       hash,
       batch: disk.batches[h + offset]!,
     })),
+    diverged: disk.diverged === true,
     sign: (bytes) => Uint8Array.of(...sha256(bytes), ...sha256(Buffer.from(keyOf(self)))),
     records: disk.records.map((record) => decode(recordCodec, record)),
   })
@@ -269,6 +273,11 @@ export function createWorld(options: WorldOptions = {}) {
       await passing('certificates')
       for (const certificate of certificates) disk.certificates[certificate.height - 1] = certificate
       note(`certificates ${certificates.map(({ height }) => height).join()}`, true)
+    },
+    async putDivergence() {
+      await passing('certificates')
+      disk.diverged = true
+      note('divergence', true)
     },
     send({ message }) {
       moments.at(-1)!.sent.push(message)
