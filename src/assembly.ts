@@ -4,8 +4,9 @@ import type { ApiNode } from './api/port.ts'
 import { createCore } from './consensus/core.ts'
 import { primaryOf } from './consensus/proposer.ts'
 import { addressOf } from './crypto/address.ts'
-import { epochHash, firstEpoch } from './crypto/digest.ts'
+import { epochHash, firstEpoch, transactionId } from './crypto/digest.ts'
 import { verify, verifyFast } from './crypto/signer.ts'
+import { createDivergence } from './divergence.ts'
 import { createEvidenceKeeper } from './evidence.ts'
 import { intrinsicGas } from './execution/cost.ts'
 import { hasRole, readNonce } from './execution/state.ts'
@@ -16,7 +17,7 @@ import { createIntake } from './intake.ts'
 import { createJoin } from './join.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { STATUS_INTERVAL_MS } from './limits.ts'
-import { createLiveness } from './liveness.ts'
+import { createLiveness, suspectAfterMs } from './liveness.ts'
 import { createMempool } from './mempool/mempool.ts'
 import { createMetrics } from './metrics.ts'
 import { createEdge, isLarge } from './network/edge.ts'
@@ -30,10 +31,12 @@ import { type Clock, createReplica } from './replica.ts'
 import { createSnapshots } from './snapshots.ts'
 import { createCertificateCheck } from './sync/certificates.ts'
 import { answerBlockRequest, createSync } from './sync.ts'
+import { batchCodec } from './types/block.ts'
 import { fromHex, toHex } from './types/hex.ts'
 import { type Message, messageCodec } from './types/message.ts'
 import { quorumOf, weakQuorumOf } from './types/quorum.ts'
-import { encode } from './types/schema.ts'
+import { decode, encode } from './types/schema.ts'
+import { decodeTransaction } from './types/transaction.ts'
 import { createWaiters } from './waiters.ts'
 
 /** Certified blocks the executor has before it: enough that it never waits for this thread while catching up. */
@@ -54,6 +57,14 @@ async function heightOf(ledger: Ledger, id: string): Promise<number | undefined>
   if (place === undefined || place.executed) return place?.height
   const receipt = (await ledger.receipts(place.height))?.[place.index]
   return receipt?.code === 'NONCE_GAP' ? undefined : place.height
+}
+
+async function transactionAt(ledger: Ledger, height: number, index: number) {
+  const batch = await ledger.batch(height)
+  const wire = batch && decode(batchCodec, batch).txs[index]
+  if (wire === undefined) return undefined
+  const { contract, method, unsigned } = decodeTransaction(wire)
+  return { id: transactionId(unsigned), contract, method }
 }
 
 export interface Running {
@@ -150,7 +161,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     execute: (height, batch) => executor.ask({ height, batch }),
     executingMax: EXECUTING_MAX,
     putCertificates: (certificates) => ledger.putCertificates(certificates),
-    putDivergence: (certificate, ours) => ledger.putDivergence({ certificate, ours, difference: null }),
+    putDivergence: (certificate, ours) => divergence.keep(certificate, ours),
     hasWork: () => pool.hasExecutable(() => 0),
     passedOverIn: pool.passedOverIn,
     send({ to, message }) {
@@ -190,7 +201,9 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
           return
         }
         if (report.type === 'mismatch') {
-          liveness.onMismatch(validators[report.validator]!.key, report.height, clock.monotonic())
+          const { key } = validators[report.validator]!
+          liveness.onMismatch(key, report.height, clock.monotonic())
+          divergence.onMismatch(report.height, key, report.theirs)
         }
         metrics.onReport(report.type === 'evidence' ? report.kind : report.type)
         // What is kept is logged once, by the keeper.
@@ -289,6 +302,24 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     onViewerLost: (error) =>
       logger.error({ err: error }, 'the thread for reads was lost; the next read starts another'),
   })
+  const divergence = createDivergence({
+    store: ledger,
+    header: ledger.header,
+    receipts: ledger.receipts,
+    writeDigests: ledger.writeDigests,
+    writes: reads.writes,
+    transaction: (height, index) => transactionAt(ledger, height, index),
+    peers: () => peersToAsk(),
+    request: transport.request,
+    position: () => core.state,
+    patienceMs: suspectAfterMs(progressTimeoutMs),
+    onFound(difference, text) {
+      logger.error({ difference }, `where this node's block differs: ${text}`)
+    },
+    onError: (error) => logger.error({ err: error }, "looking for where this node's block differs failed"),
+    pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
+    now: clock.monotonic,
+  })
   const view = createNodeView({
     home,
     follows: 'reason' in parts.voting ? parts.voting.reason : undefined,
@@ -303,9 +334,19 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     reads,
     now: clock.now,
     monotonic: clock.monotonic,
+    difference: divergence.found,
     syncing,
     fatal: fault.message,
   })
+
+  /** Validators first: they have every block. */
+  function peersToAsk(): { id: string; name: string }[] {
+    const nameOf = (key: string | null) => validators.find((validator) => validator.key === key)?.name
+    const named = transport.peers().map(({ id, validator }) => ({ id, validator: nameOf(validator) }))
+    return named
+      .sort((a, b) => Number(a.validator === undefined) - Number(b.validator === undefined))
+      .map(({ id, validator }) => ({ id, name: validator ?? id }))
+  }
 
   function mayTransact(sender: string): boolean {
     const { transact } = parameters
@@ -342,8 +383,11 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
   }
 
   transport.onFrame = inbound.onFrame
-  transport.onRequest = (_peer, payload, kind) =>
-    kind === 'snapshots' ? snapshots.answer(payload) : answerBlocks(payload)
+  transport.onRequest = ({ validator }, payload, kind) => {
+    if (kind === 'snapshots') return snapshots.answer(payload)
+    if (!divergence.answering.isFor(payload)) return answerBlocks(payload)
+    return divergence.answering.answer(index.has(validator ?? '') ? validator : null, payload)
+  }
   transport.onGossip = (_peer, _topic, payload) => {
     return intake.onGossip(payload) ? 'accept' : 'ignore'
   }
@@ -369,11 +413,13 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
       await view.load()
       await evidence.load()
       await snapshots.load(core.state.h)
+      await divergence.load()
       replica.start()
       await transport.start()
       heartbeat = setInterval(() => {
         announce(true)
         view.onBeat()
+        divergence.onBeat()
         intake.resend()
       }, STATUS_INTERVAL_MS)
     },
@@ -382,8 +428,10 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
       join.stop()
       sync.stop()
       intake.stop()
+      divergence.stop()
       await transport.stop()
       await snapshots.stop()
+      await divergence.settled()
       await replica.stop()
       await evidence.settled()
       await reads.stop()

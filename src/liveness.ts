@@ -2,7 +2,9 @@
 // opinion, and whether anything can commit. Silence and standing still are measured on the clock that never jumps.
 import type { PeerState, PeerView, ReadyView } from './api/port.ts'
 import type { State } from './consensus/state.ts'
+import { describeDifference } from './divergence/describe.ts'
 import { STATUS_INTERVAL_MS } from './limits.ts'
+import type { Difference } from './types/divergence.ts'
 import type { Validator } from './types/epoch.ts'
 import type { Status } from './types/message.ts'
 import { weakQuorumOf } from './types/quorum.ts'
@@ -199,6 +201,8 @@ export function phaseOf(state: Readonly<State>): string {
 
 export interface ReadyInput {
   state: Readonly<State>
+  /** Where the block above the certified height differs from others, as far as that is known. */
+  difference: Difference | undefined
   /** From `Liveness`. */
   missing: string[]
   diverged: string[]
@@ -219,14 +223,15 @@ export function readiness(input: ReadyInput): ReadyView {
   const found = unreadiness(input)
   if (found === undefined) return { ready: true }
   const [cause, message] = found
-  return { ready: false, cause, message, missing, diverged, phase: phaseOf(state), view: state.view, height: state.h }
+  const place = { phase: phaseOf(state), view: state.view, height: state.h }
+  return { ready: false, cause, message, missing, diverged, ...place, difference: input.difference ?? null }
 }
 
 /** The first cause that holds: those a node has by itself, then those of the network, then those that time may mend. */
-function unreadiness({ state, fatal, waitingMs, ...heard }: ReadyInput): [Cause, string] | undefined {
+function unreadiness({ state, difference, fatal, waitingMs, ...heard }: ReadyInput): [Cause, string] | undefined {
   const { validators, parameters } = state.epoch
   if (fatal !== undefined) return ['DISK', fatal]
-  if (state.diverged) return ['DIVERGED', divergence(state)]
+  if (state.diverged) return ['DIVERGED', divergence(state, difference)]
   const { away, reasons } = absent(state, heard)
   const present = validators.length - away
   if (present < state.quorum) {
@@ -242,7 +247,8 @@ function unreadiness({ state, fatal, waitingMs, ...heard }: ReadyInput): [Cause,
   if (isFar || isStuck) return ['SYNCING', `at height ${state.h}, fetching up to ${target}`]
   if (waitingMs > 2 * parameters.progressTimeoutMs) {
     const seconds = Math.round(waitingMs / 1000)
-    return ['STALLED', `work has been waiting for ${seconds} s without a certified block, in view ${state.view}`]
+    const waits = `work has been waiting for ${seconds} s without a certified block, in view ${state.view}`
+    return ['STALLED', difference === undefined ? waits : `${waits}; ${splitText(difference)}`]
   }
   return undefined
 }
@@ -256,6 +262,12 @@ function absent(state: Readonly<State>, { missing, diverged }: Pick<ReadyInput, 
   return { away: new Set([...missing, ...diverged]).size + (isFollower ? 1 : 0), reasons }
 }
 
-export function divergence(state: Readonly<State>): string {
-  return `block ${state.h + 1} differs from the one a quorum certified; this node only serves what is below`
+export function divergence(state: Readonly<State>, difference: Difference | undefined): string {
+  const height = difference?.height ?? state.h + 1
+  const fact = `block ${height} differs from the one a quorum certified; this node only serves what is below`
+  return difference === undefined ? fact : `${fact}; ${describeDifference(difference)}`
 }
+
+/** No quorum made one block, so nobody is known to be right. */
+const splitText = (difference: Difference): string =>
+  `validators made different blocks of the same batch, none with a quorum; ${describeDifference(difference)}`

@@ -15,6 +15,7 @@ import type { Transport } from './network/transport.ts'
 import type { Reads } from './reads.ts'
 import type { ExecutedBlock } from './replica.ts'
 import type { Header } from './types/block.ts'
+import type { Difference } from './types/divergence.ts'
 import type { Waiters } from './waiters.ts'
 
 export interface NodeViewPorts {
@@ -33,6 +34,8 @@ export interface NodeViewPorts {
   now(): number
   /** Milliseconds on a clock that never jumps. */
   monotonic(): number
+  /** Where the block above the certified height differs from others. */
+  difference(): Difference | undefined
   /** The height this node is fetching towards, and how; undefined while it follows live. */
   syncing(): { to: number; by: 'blocks' | 'snapshot' } | undefined
   /** Why the node stopped working, once it has. */
@@ -83,7 +86,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
 
   /** Why this node does not vote; null while it does. */
   function followReason(): string | null {
-    if (core.state.diverged) return divergence(core.state)
+    if (core.state.diverged) return divergence(core.state, ports.difference())
     return ports.fatal() ?? ports.follows ?? recallReason(core.state) ?? null
   }
 
@@ -128,6 +131,7 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
     ready: () =>
       readiness({
         state: core.state,
+        difference: ports.difference(),
         missing: liveness.missing(ports.monotonic()),
         diverged: liveness.diverged(core.state.h),
         claimedHeight: liveness.claimedHeight(),

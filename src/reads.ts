@@ -25,6 +25,8 @@ export interface Reads {
   simulate(wire: Uint8Array): Promise<SimulateResult>
   replay(height: number, index: number): Promise<ReplayResult>
   rehearse(question: RehearsalQuestion): Promise<RehearsalResult>
+  /** What a transaction of an executed block writes when it runs again; undefined where that is too much, or too many reads wait. */
+  writes(height: number, index: number): Promise<[key: string, value: string | null][] | undefined>
   stop(): Promise<void>
 }
 
@@ -135,6 +137,15 @@ export function createReads(ports: ReadsPorts): Reads {
       const answer = await ask({ kind: 'rehearse', ...question })
       if (answer.kind !== 'rehearse') throw new Error('the viewer answered another question')
       return answer.rehearsal
+    },
+    async writes(height, index) {
+      if (waiting >= VIEW_QUEUE_MAX) return undefined
+      const [header, batch] = await Promise.all([ports.ledger.header(height), ports.ledger.batch(height)])
+      const wires = batch && decode(batchCodec, batch).txs.slice(0, index + 1)
+      if (header === undefined || wires?.length !== index + 1) return undefined
+      const answer = await ask({ kind: 'writes', height, time: header.time, wires })
+      if (answer.kind !== 'writes') throw new Error('the viewer answered another question')
+      return answer.writes
     },
     async stop() {
       const running = viewer

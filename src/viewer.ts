@@ -2,16 +2,18 @@
 // reads never slow down blocks. It writes nothing.
 import { workerData } from 'node:worker_threads'
 import { verify } from './crypto/signer.ts'
-import { runView, simulate, type ViewResult } from './execution/query.ts'
+import { lastWrites, runView, simulate, type ViewResult } from './execution/query.ts'
 import type { StateRecord } from './execution/recording.ts'
 import { type Rehearsal, rehearse } from './execution/rehearsal.ts'
 import { createRuntime } from './execution/runtime.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
+import { utf8Length } from './execution/utf8.ts'
 import { type ErrorData, errorToData, LedgerDamaged, Pruned } from './ledger/errors.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
 import { CALL_DEPTH_MAX, VIEW_GAS_MAX } from './limits.ts'
 import { stepBack } from './thread-priority.ts'
 import type { Receipt } from './types/block.ts'
+import { WRITES_BYTES_MAX } from './types/divergence.ts'
 import type { Parameters } from './types/epoch.ts'
 import { decodeTransaction } from './types/transaction.ts'
 import { serveWorker } from './worker-serve.ts'
@@ -28,6 +30,8 @@ export type ViewerQuestion =
   | { kind: 'simulate'; height: number; time: number; wire: Uint8Array; assumeNonce: boolean }
   /** `height` and `time` are of the block that the last of `wires` is in; the others are before it there. */
   | { kind: 'replay'; height: number; time: number; wires: Uint8Array[] }
+  /** The same block and transactions: what the last of them writes. */
+  | { kind: 'writes'; height: number; time: number; wires: Uint8Array[] }
   /** `height` and `time` are those of the block that is run again; `migrate` is JSON text. */
   | ({ kind: 'rehearse'; height: number; time: number; wires: Uint8Array[] } & Rehearsed)
 interface Rehearsed {
@@ -40,6 +44,8 @@ export type ViewerAnswer =
   | { kind: 'simulate'; receipt: Receipt }
   /** Undefined where the record is larger than `REPLAY_BYTES_MAX`. */
   | { kind: 'replay'; record: StateRecord | undefined }
+  /** Undefined where they are more than `WRITES_BYTES_MAX`. */
+  | { kind: 'writes'; writes: [key: string, value: string | null][] | undefined }
   | { kind: 'rehearse'; rehearsal: Rehearsal }
   /** Errors keep their class only as data. */
   | { kind: 'failed'; error: ErrorData }
@@ -87,6 +93,14 @@ function answerOf(question: ViewerQuestion): ViewerAnswer {
       const store = stateAt(height - 1)
       const { record } = simulate({ runtime, store, parameters, height, time, transaction, before })
       return { kind: 'replay', record }
+    }
+    case 'writes': {
+      const before = question.wires.map(decodeTransaction)
+      const transaction = before.pop()!
+      const store = stateAt(height - 1)
+      const writes = lastWrites({ runtime, store, parameters, height, time, transaction, before })
+      const bytes = writes.reduce((sum, [key, value]) => sum + utf8Length(key) + utf8Length(value ?? ''), 0)
+      return { kind: 'writes', writes: bytes > WRITES_BYTES_MAX ? undefined : writes }
     }
     case 'rehearse': {
       const { wires, contract, code, migrate } = question

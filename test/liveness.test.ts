@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { State } from '../src/consensus/state.ts'
 import { createLiveness, type ReadyInput, readiness, suspectAfterMs } from '../src/liveness.ts'
+import type { Difference } from '../src/types/divergence.ts'
 import type { Status } from '../src/types/message.ts'
 import { Cluster } from './consensus/cluster.ts'
 
@@ -190,6 +191,7 @@ describe('readiness', () => {
   const { state } = new Cluster(4).cores[0]!
   const of = (input: Omit<Partial<ReadyInput>, 'state'>, more: Partial<State> = {}) =>
     readiness({
+      difference: undefined,
       missing: [],
       diverged: [],
       claimedHeight: 10,
@@ -255,6 +257,31 @@ describe('readiness', () => {
       phase: 'view-change',
       view: 7,
       height: 10,
+      difference: null,
     })
+  })
+
+  it('says where blocks differ, of a node that diverged and of one that waits in a split', () => {
+    const difference: Difference = {
+      height: 11,
+      ours: 'aa'.repeat(32),
+      theirs: 'bb'.repeat(32),
+      fields: ['stateRoot'],
+      transaction: { index: 2, id: 'cc'.repeat(32), contract: 'system', method: 'setOwner' },
+      isProven: false,
+      receipt: [],
+      key: { contract: 'system', key: 'contract/token', ours: '1', theirs: null },
+      confirmedBy: ['node-1', 'node-2'],
+      answered: 3,
+      note: '',
+    }
+    const where =
+      `block 11 differs in stateRoot; the first transaction whose effect differs is number 2, ${'cc'.repeat(32)}, system.setOwner; ` +
+      'its first key that differs is contract/token of system: 1 here, absent there; 2 of 3 peers that answered say so: node-1, node-2'
+    const diverged = of({ difference }, { diverged: true, voting: false })
+    const fact = 'block 11 differs from the one a quorum certified; this node only serves what is below'
+    expect(diverged).toMatchObject({ cause: 'DIVERGED', message: `${fact}; ${where}`, difference })
+    const split = of({ difference, waitingMs: 2 * TIMEOUT + 1 })
+    expect(split).toMatchObject({ cause: 'STALLED', message: expect.stringContaining(`none with a quorum; ${where}`) })
   })
 })

@@ -33,7 +33,9 @@ const ALLOWED: Record<string, string[]> = {
   snapshot: [],
   api: [],
   genesis: [],
-  home: ['genesis', 'ledger'],
+  // It tells in words what a ledger holds of a divergence.
+  home: ['genesis', 'ledger', 'divergence'],
+  divergence: ['execution'],
   light: [],
   client: ['light'],
   // It builds nodes of its own, from the real parts.

@@ -1,5 +1,6 @@
 // What the HTTP API needs of a node. node.ts provides it; tests provide one over a small ledger.
 import type { Certificate, Header, Receipt } from '../types/block.ts'
+import type { Difference } from '../types/divergence.ts'
 import type { EpochRecord, Genesis, Validator } from '../types/epoch.ts'
 import type { Evidence } from '../types/evidence.ts'
 
@@ -168,6 +169,8 @@ export type ReadyView =
       phase: string
       view: number
       height: number
+      /** Where this node's block above `height` differs from what others made of the same batch; null while none is known. */
+      difference: Difference | null
     }
 
 /** One kept proof that a validator is faulty; `validator` is its name. */

@@ -163,7 +163,7 @@ function findingOfValidator(validator: ValidatorReport, answers: readonly Answer
 }
 
 const DIVERGED_MEND =
-  "stop it and keep its home as evidence; compare its version and machine with the others', then move data/ledger aside and start it again"
+  "stop it and keep its home as evidence; compare its version and machine with the others', then, with the software they run, move data/ledger aside and start it again: it stays diverged as long as its ledger has that block"
 
 function placeText({ height, certifiedHeight, view, phase }: ValidatorReport): string {
   if (height === null) return '; it has not been heard of at all'

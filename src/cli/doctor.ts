@@ -22,7 +22,7 @@ Exit code 0: all is well; 1: something was found.
   of a home: home, name, role, genesisHash, running, api, checks: [{name, state, detail}]; state is ok, fault or skipped.
 Codes: UNREACHABLE, DIFFERENT_NETWORKS, VALIDATOR_MISSING, VALIDATOR_UNHEARD, VALIDATOR_LAGGING, VALIDATOR_DIVERGED, NOT_VOTING,
   FORK, NO_QUORUM, STALLED, SYNCING, DIVERGED, DISK; of a home HOME_MISSING, CONFIG_*, GENESIS_*, KEY_*, LOG_MISSING, LOG_DAMAGED,
-  LOG_FOREIGN, LEDGER_DAMAGED, LEDGER_UNREADABLE, LEDGER_FOREIGN, DATA_PERMISSIONS, UNREADABLE.`
+  LOG_FOREIGN, LEDGER_DAMAGED, LEDGER_DIVERGED, LEDGER_UNREADABLE, LEDGER_FOREIGN, DATA_PERMISSIONS, UNREADABLE.`
 
 export function doctorCommand(run: Run) {
   return define<DoctorOptions>(run, 'doctor', 'say why a node or the network does not advance, and what to do', {

@@ -10,8 +10,13 @@ const pathLengthMax = 53 // Indices are safe integers, so no tree is deeper.
 
 /** The root of the tree over the leaves' bytes, in the order given. */
 export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
-  if (leaves.length === 0) return sha256(new Uint8Array(0))
-  let level = leaves.map(hashLeaf)
+  return merkleRootOfHashes(leaves.map(hashLeaf))
+}
+
+/** The same root from the leaves' hashes. */
+export function merkleRootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
+  if (hashes.length === 0) return sha256(new Uint8Array(0))
+  let level = [...hashes]
   while (level.length > 1) level = parentsOf(level)
   return level[0]!
 }
@@ -73,7 +78,7 @@ function parentsOf(level: readonly Uint8Array[]): Uint8Array[] {
   return parents
 }
 
-function hashLeaf(leaf: Uint8Array): Uint8Array {
+export function hashLeaf(leaf: Uint8Array): Uint8Array {
   const input = new Uint8Array(1 + leaf.length)
   input.set(leaf, 1)
   return sha256(input)

@@ -80,3 +80,14 @@ export function simulate(input: SimulationInput): Simulation {
   const writes = [...own.writes()].map(([key, after]) => ({ key, before: recorder.store.get(key) ?? null, after }))
   return { receipt: { ...receipt, nonce: transaction.nonce }, record: recorder.record(), writes }
 }
+
+/** What the last of a block's first transactions writes: the ones before it run for their effect on it. */
+export function lastWrites({ before = [], transaction, ...input }: SimulationInput): [string, string | null][] {
+  const { runtime, parameters, height, time } = input
+  const scene = { runtime, parameters, block: { height, time } }
+  const journal = new Journal(input.store)
+  for (const earlier of before) executeTransaction(scene, journal, earlier)
+  const own = journal.open()
+  executeTransaction(scene, own, transaction)
+  return [...own.writes()]
+}

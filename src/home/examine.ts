@@ -2,8 +2,10 @@
 // home is changed; only LevelDB writes its own journal anew when it opens a folder that no node has open.
 import { access, constants, readdir, readFile, stat } from 'node:fs/promises'
 import { readKeyFile } from '../crypto/key-file.ts'
+import { describeDifference } from '../divergence/describe.ts'
 import { readLog } from '../ledger/consensus-frames.ts'
 import type { Fault } from '../ledger/fault.ts'
+import { openLedger } from '../ledger/ledger.ts'
 import { checkFolder } from '../ledger/opening.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { toHex } from '../types/hex.ts'
@@ -178,13 +180,31 @@ async function examineLedger(paths: HomePaths, genesisHash: string | undefined, 
     const mendHere = mend.replaceAll('--home DIR', `--home ${paths.home}`)
     found.fault('ledger', { code, about: paths.ledger, reason: `${thing}: ${reason}`, mend: mendHere })
   }
-  if (faults.length === 0)
+  if (faults.length > 0) return false
+  const divergence = await findDivergence(paths.ledger, genesisHash)
+  if (divergence !== undefined) found.fault('ledger', { about: paths.ledger, ...divergence })
+  else
     found.ok(
       'ledger',
       'whole: its files, heights, certificates, last blocks and state; older batches and receipts are checked when read',
     )
   return false
 }
+
+/** Whole, and still not what the network certified. */
+async function findDivergence(directory: string, genesisHash: string) {
+  const ledger = await openLedger({ directory, genesisHash, tree: false })
+  const divergence = await ledger.divergence().finally(ledger.close)
+  if (divergence === undefined) return undefined
+  const { certificate, difference } = divergence
+  const { height, blockHash } = certificate
+  const fact = `its block ${height} is not the one that a quorum certified, ${blockHash}, so the node does not vote and serves what is below`
+  const reason = difference === null ? fact : `${fact}; ${describeDifference(difference)}`
+  return { code: 'LEDGER_DIVERGED', reason, mend: DIVERGED }
+}
+
+const DIVERGED =
+  "keep the folder as evidence; compare this node's version and machine with the others'; with the software that they run, move the ledger folder aside and start the node: it fetches the blocks and executes them again"
 
 interface LogExpectation {
   known: boolean

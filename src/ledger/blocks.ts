@@ -30,6 +30,7 @@ import {
   readHeight,
   readPlace,
   transactionKey,
+  writeDigestsKey,
 } from './keys.ts'
 import { missing, type Operation, type Store } from './store.ts'
 
@@ -107,9 +108,8 @@ export function blockOperations(block: BlockToCommit): Operation[] {
     put(heightKey('receipts', height), encode(receiptsCodec, receipts)),
     put(headKey, Buffer.concat([heightBytes(height), hash])),
   ]
-  if (writeDigests.length > 0) operations.push(put(heightKey('writeDigests', height), Buffer.concat(writeDigests)))
-  if (height > WRITE_DIGEST_BLOCKS)
-    operations.push({ type: 'del', key: heightKey('writeDigests', height - WRITE_DIGEST_BLOCKS) })
+  if (writeDigests.length > 0) operations.push(put(writeDigestsKey(height), Buffer.concat(writeDigests)))
+  if (height > WRITE_DIGEST_BLOCKS) operations.push({ type: 'del', key: writeDigestsKey(height - WRITE_DIGEST_BLOCKS) })
   for (const [index, { id, sender, nonce, contract }] of transactions.entries()) {
     const place = placeBytes(height, index)
     if (receipts[index]!.status === 'skipped') {
@@ -160,7 +160,7 @@ export function createBlockReader(store: Store) {
 
   /** 32 bytes for each transaction; undefined where they are not kept. */
   async function writeDigests(height: number): Promise<Uint8Array | undefined> {
-    const stored = await store.get(heightKey('writeDigests', height))
+    const stored = await store.get(writeDigestsKey(height))
     return stored === undefined ? undefined : plain(stored)
   }
 

@@ -66,9 +66,10 @@ export const historyKey = letter('history')
 export const oldestKey = letter('oldest')
 export const divergenceKey = letter('divergence')
 
-export type HeightKind = 'header' | 'batch' | 'receipts' | 'certificate' | 'writeDigests'
+export type HeightKind = 'header' | 'batch' | 'receipts' | 'certificate'
 export const heightKey = (kind: HeightKind, height: number): Buffer =>
   Buffer.concat([letter(kind), heightBytes(height)])
+export const writeDigestsKey = (height: number): Buffer => Buffer.concat([letter('writeDigests'), heightBytes(height)])
 export const transactionKey = (kind: 'executed' | 'skipped', id: string): Buffer =>
   Buffer.concat([letter(kind), fromHex(id)])
 export const nonceKey = (sender: string, nonce: number): Buffer =>

@@ -8,6 +8,8 @@ const DIGEST_BYTES = 32
 const DIGESTS_BYTES_MAX = 10_000 * DIGEST_BYTES
 /** Keys and values of one transaction's writes in one answer: more than that is not sent. */
 export const WRITES_BYTES_MAX = 4 * 1024 * 1024
+/** Results and events at their bounds, and what is around them. */
+const RECEIPT_BYTES_MAX = 2 * 1024 * 1024
 const WRITES_MAX = 100_000
 const KEY_BYTES_MAX = 4_096
 
@@ -25,16 +27,18 @@ export const effectsAnswerCodec = struct('', {
 })
 export type BlockEffects = ValueOf<typeof effectsAnswerCodec>
 
-/** What one transaction of a block writes. */
-export const writesRequestCodec = struct('quorate/writes/1', { height: uint(), index: uint() })
+/** What one transaction of a block does: its canonical receipt, and what it writes as running it again shows. */
+export const effectRequestCodec = struct('quorate/effect/1', { height: uint(), index: uint() })
 
-export const writesAnswerCodec = list(
-  struct('', { key: text(KEY_BYTES_MAX), value: optional(text(WRITES_BYTES_MAX)) }),
-  WRITES_MAX,
-)
+export const effectAnswerCodec = struct('', {
+  receipt: bytes(1, RECEIPT_BYTES_MAX),
+  writes: list(struct('', { key: text(KEY_BYTES_MAX), value: optional(text(WRITES_BYTES_MAX)) }), WRITES_MAX),
+})
+export type TransactionEffect = ValueOf<typeof effectAnswerCodec>
 
-const NAME = text(256)
+const NAME = text(512)
 const SHORT = text(512)
+const LINE = text(2_048)
 
 /** The first difference between this node's block at `height` and another one of the same batch. */
 export const differenceCodec = struct('', {
@@ -44,8 +48,10 @@ export const differenceCodec = struct('', {
   /** Names of the header's fields that differ. */
   fields: list(NAME, 16),
   transaction: optional(struct('', { index: uint(), id: hex(DIGEST_BYTES), contract: NAME, method: NAME })),
-  /** The receipts differ there, which the certified or signed header proves; otherwise peers say so. */
+  /** Its receipts differ too, which the certified or signed header proves; otherwise peers say so. */
   isProven: flag,
+  /** What differs in its receipts: `status: ok here, reverted there`. */
+  receipt: list(LINE, 16),
   /** Shortened; null where there is no entry after the transaction. */
   key: optional(struct('', { contract: NAME, key: SHORT, ours: optional(SHORT), theirs: optional(SHORT) })),
   /** Names of the peers that say the same, of those that answered. */

@@ -336,6 +336,17 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
 /** Where bytes are written before their length is known: a new buffer for each message would cost more than writing it. */
 let scratch: Uint8Array<ArrayBuffer> | undefined = new Uint8Array(16 * 1024)
 
+/** The tag of a struct's bytes, to choose its codec by; undefined where there is none. */
+export function tagOf(input: Uint8Array): string | undefined {
+  try {
+    const reader = new Reader(input)
+    reader.head(ARRAY)
+    return utf8.decode(reader.string(TEXT, 0, input.length))
+  } catch {
+    return undefined
+  }
+}
+
 /** The value whose canonical bytes these are. Throws DecodeError on anything else. */
 export function decode<T>(codec: Codec<T>, input: Uint8Array): T {
   const reader = new Reader(input)

@@ -17,7 +17,7 @@ describe('health', () => {
     expect((await get('/health')).body).toEqual({ status: 'ok' })
     expect((await get('/ready')).body).toEqual({ ready: true })
     for (const cause of ['SYNCING', 'NO_QUORUM', 'STALLED', 'DIVERGED', 'DISK'] as const) {
-      const why = { cause, missing: ['south'], diverged: [], phase: 'prepare', view: 3, height: 9 }
+      const why = { cause, missing: ['south'], diverged: [], phase: 'prepare', view: 3, height: 9, difference: null }
       test.knobs.ready = { ready: false, message: 'south is not heard from', ...why }
       const answer = await get('/ready')
       expect(problemOf(answer)).toEqual({ status: 503, code: cause })

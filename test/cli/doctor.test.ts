@@ -119,7 +119,7 @@ describe('answers of nodes', () => {
   })
 
   test('a node that says of itself that it diverged is named once', () => {
-    const where = { missing: [], diverged: [], phase: 'diverged', height: 10, view: 0 }
+    const where = { missing: [], diverged: [], phase: 'diverged', height: 10, view: 0, difference: null }
     const ready: Answer['ready'] = { ready: false, cause: 'DIVERGED', message: 'block 11 differs', ...where }
     const own = answer('c', { status: { phase: 'diverged', voting: false, reason: 'block 11 differs' }, ready })
     expect(shown([own])).toEqual(['DIVERGED c'])

@@ -34,7 +34,7 @@ it('a block makes the ledger forget the write digests that are too old', async (
   const directory = newFolder()
   const ledger = await open(directory)
   const block = createChain(ledger).build([], [], { height: WRITE_DIGEST_BLOCKS + 3 })
-  expect(blockOperations(block)).toContainEqual({ type: 'del', key: keys.heightKey('writeDigests', 3) })
+  expect(blockOperations(block)).toContainEqual({ type: 'del', key: keys.writeDigestsKey(3) })
   await ledger.close()
   await rm(directory, { recursive: true, force: true })
 })

@@ -2,6 +2,7 @@
 // schemas are not their own judge.
 import { type LogRecord, recordCodec } from '../../src/consensus/record.ts'
 import * as block from '../../src/types/block.ts'
+import * as divergence from '../../src/types/divergence.ts'
 import * as epoch from '../../src/types/epoch.ts'
 import * as fetch from '../../src/types/fetch.ts'
 import { fromHex } from '../../src/types/hex.ts'
@@ -384,6 +385,48 @@ const makeCertified = (s: Source): fetch.CertifiedBlock => ({
 })
 const nestCertified = (b: fetch.CertifiedBlock) => [nestHeader(b.header), nestCertificate(b.certificate), b.batch]
 
+// Divergence
+
+const optional = <T>(s: Source, make: () => T): T | null => (s.flag() ? make() : null)
+const nestOptional = <T>(value: T | null, nest: (value: T) => unknown) => (value === null ? [] : [nest(value)])
+
+const makeDifference = (s: Source): divergence.Difference => ({
+  height: s.uint(),
+  ours: s.hash(),
+  theirs: s.hash(),
+  fields: s.list(() => s.text(512)),
+  transaction: optional(s, () => ({ index: s.uint(), id: s.hash(), contract: s.text(512), method: s.text(512) })),
+  isProven: s.flag(),
+  receipt: s.list(() => s.text(2_048)),
+  key: optional(s, () => ({
+    contract: s.text(512),
+    key: s.text(512),
+    ours: optional(s, () => s.text(512)),
+    theirs: optional(s, () => s.text(512)),
+  })),
+  confirmedBy: s.list(() => s.text(512)),
+  answered: s.uint(),
+  note: s.text(1_024),
+})
+const nestDifference = (d: divergence.Difference) => [
+  d.height,
+  raw(d.ours),
+  raw(d.theirs),
+  d.fields,
+  nestOptional(d.transaction, ({ index, id, contract, method }) => [index, raw(id), contract, method]),
+  d.isProven ? 1 : 0,
+  d.receipt,
+  nestOptional(d.key, ({ contract, key, ours, theirs }) => [
+    contract,
+    key,
+    nestOptional(ours, (value) => value),
+    nestOptional(theirs, (value) => value),
+  ]),
+  d.confirmedBy,
+  d.answered,
+  d.note,
+]
+
 export const formats: Format[] = [
   format('unsigned transaction', transaction.unsignedTransactionCodec, makeUnsigned, nestUnsigned),
   wireFormat,
@@ -489,6 +532,44 @@ export const formats: Format[] = [
     fetch.blockAnswerCodec,
     (s) => s.list(() => makeCertified(s)),
     (blocks) => blocks.map(nestCertified),
+  ),
+  format(
+    'effects request',
+    divergence.effectsRequestCodec,
+    (s) => ({ height: s.uint() }),
+    ({ height }) => ['quorate/effects/1', height],
+  ),
+  format(
+    'effects answer',
+    divergence.effectsAnswerCodec,
+    (s) => ({ header: makeHeader(s), receipts: s.bytes(0, 64), writes: s.bytes(0, 64) }),
+    ({ header, receipts, writes }) => [nestHeader(header), receipts, writes],
+  ),
+  format(
+    'effect request',
+    divergence.effectRequestCodec,
+    (s) => ({ height: s.uint(), index: s.uint() }),
+    ({ height, index }) => ['quorate/effect/1', height, index],
+  ),
+  format(
+    'effect answer',
+    divergence.effectAnswerCodec,
+    (s) => ({
+      receipt: s.bytes(1, 100),
+      writes: s.list(() => ({ key: s.text(4_096), value: optional(s, () => s.text(100)) })),
+    }),
+    ({ receipt, writes }) => [receipt, writes.map(({ key, value }) => [key, nestOptional(value, (text) => text)])],
+  ),
+  format(
+    'divergence',
+    divergence.divergenceCodec,
+    (s) => ({ certificate: makeCertificate(s), ours: s.hash(), difference: optional(s, () => makeDifference(s)) }),
+    ({ certificate, ours, difference }) => [
+      'quorate/divergence/1',
+      nestCertificate(certificate),
+      raw(ours),
+      nestOptional(difference, nestDifference),
+    ],
   ),
   format(
     'transactions frame',

@@ -16,7 +16,8 @@ export const healthRoutes: Routes = (app, { node }) => {
     schema: {
       summary: 'Whether the node is caught up and the network can commit',
       description:
-        'Else a problem document with `cause`, the `missing` and `diverged` validators, `phase`, `view` and `height`.',
+        'Else a problem document with `cause`, the `missing` and `diverged` validators, `phase`, `view`, `height` and `difference`: where ' +
+        "this node's block above that height differs from the others', or null.",
       response: answers(
         { 200: object({ ready: { type: 'boolean' } }) },
         'SYNCING',
