@@ -208,7 +208,10 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
         metrics.onReport(report.type === 'evidence' ? report.kind : report.type)
         // What is kept is logged once, by the keeper.
         if (report.type === 'evidence') return evidence.add(report)
-        logger.error({ report }, 'a validator contradicts this node')
+        if (report.type === 'mismatch') return logger.error({ report }, 'a validator contradicts this node')
+        const { height, blockHash: certified } = report.certificate
+        const blocks = { height, ours: report.ours, certified }
+        logger.error(blocks, 'a quorum certified another block than this node made: it votes and executes no more')
       },
       onFatal: fault.report,
     },

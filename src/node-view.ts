@@ -148,6 +148,10 @@ export function createNodeView(ports: NodeViewPorts): NodeView {
     evidence: async () =>
       (await ledger.evidence()).map((one) => ({ ...one, validator: validators[one.validator]?.name ?? '' })),
     async submit(wire, client) {
+      if (core.state.diverged) {
+        ports.metrics.onRefused('DIVERGED')
+        return { ok: false, code: 'DIVERGED', message: `${followReason()}; submit to another node` }
+      }
       const result = await ports.intake.submit(wire, client)
       if (result.ok) return { ok: true, id: result.id }
       // A transaction that ran already is answered as it was before it ran.

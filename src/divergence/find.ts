@@ -48,8 +48,12 @@ export interface Found {
 const PEERS_MAX = 7
 /** Blocks from the contradicted one down to the first that differs: no more than are executed above the certified height. */
 const DEPTH_MAX = 128
-const TIMEOUT_MS = 10_000
+/** Long enough for a busy machine to start its thread for reads and run a block again. */
+const TIMEOUT_MS = 25_000
 const BLOCK_BYTES_MAX = 1024 * 1024
+/** A peer that is busy, or was asked too soon, is asked again. */
+const ASKS_MAX = 3
+const REFUSALS: unknown[] = ['BUSY', 'FAILED']
 const EFFECT_BYTES_MAX = WRITES_BYTES_MAX + 6 * 1024 * 1024
 
 /** A peer's word on the block, with a header and receipts that are proven. */
@@ -78,31 +82,37 @@ export async function findDifference(ports: FindPorts, contradiction: Contradict
 
 async function askAll(ports: FindPorts, height: number, hash: string, ours: BlockEffects): Promise<Claim[]> {
   const payload = encode(effectsRequestCodec, { height })
-  const options = { timeoutMs: TIMEOUT_MS, maxBytes: BLOCK_BYTES_MAX }
-  const claims = await Promise.all(
-    ports
-      .peers()
-      .slice(0, PEERS_MAX)
-      .map(async (peer): Promise<Claim[]> => {
-        const effects = await ask(ports.request(peer.id, payload, options), (answer) =>
-          decode(effectsAnswerCodec, answer),
-        )
-        if (effects === undefined || !provesItself(effects, hash)) return []
-        return [{ peer, effects, index: firstDifference(ours.writes, effects.writes) }]
-      }),
-  )
-  return claims.flat()
+  const read = (answer: Uint8Array) => decode(effectsAnswerCodec, answer)
+  const asked = ports.peers().slice(0, PEERS_MAX)
+  const claims = asked.map(async (peer): Promise<Claim[]> => {
+    const effects = await ask(ports, peer.id, { payload, bytesMax: BLOCK_BYTES_MAX, read })
+    if (effects === undefined || !provesItself(effects, hash)) return []
+    return [{ peer, effects, index: firstDifference(ours.writes, effects.writes) }]
+  })
+  return (await Promise.all(claims)).flat()
+}
+
+interface Question<T> {
+  payload: Uint8Array
+  bytesMax: number
+  read(answer: Uint8Array): T
 }
 
 /** Undefined where there is no answer, or one that no correct node gives. */
-async function ask<T>(answer: Promise<Uint8Array>, read: (answer: Uint8Array) => T): Promise<T | undefined> {
-  const bytes = await answer.catch(() => undefined)
-  try {
-    return bytes && read(bytes)
-  } catch (error) {
-    if (error instanceof DecodeError) return undefined
-    throw error
+async function ask<T>(
+  ports: FindPorts,
+  peer: string,
+  { payload, bytesMax, read }: Question<T>,
+): Promise<T | undefined> {
+  for (let left = ASKS_MAX; left > 0; left--) {
+    try {
+      return read(await ports.request(peer, payload, { timeoutMs: TIMEOUT_MS, maxBytes: bytesMax }))
+    } catch (error) {
+      if (error instanceof DecodeError || !REFUSALS.includes((error as { code?: unknown }).code)) return undefined
+      await ports.pause(2 * ANSWER_EVERY_MS)
+    }
   }
+  return undefined
 }
 
 function provesItself({ header, receipts, writes }: BlockEffects, hash: string): boolean {
@@ -185,11 +195,11 @@ const NO_KEY = 'run again, the transaction writes the same here as there'
 /** What the transaction does there; undefined where the answer is not what the peer's block says. */
 async function askEffect(ports: FindPorts, height: number, index: number, { peer, effects }: Claim) {
   const payload = encode(effectRequestCodec, { height, index })
-  const options = { timeoutMs: TIMEOUT_MS, maxBytes: EFFECT_BYTES_MAX }
-  const answer = await ask(ports.request(peer.id, payload, options), (bytes) => {
+  const read = (bytes: Uint8Array) => {
     const { receipt, writes } = decode(effectAnswerCodec, bytes)
     return { bytes: receipt, receipt: decode(receiptCodec, receipt), writes }
-  })
+  }
+  const answer = await ask(ports, peer.id, { payload, bytesMax: EFFECT_BYTES_MAX, read })
   const hash = digestsIn(effects.receipts)[index]
   if (answer === undefined || hash === undefined || !equalBytes(hashLeaf(answer.bytes), hash)) return undefined
   const writes = answer.writes.map(({ key, value }): [string, string | null] => [key, value])

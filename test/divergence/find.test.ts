@@ -196,6 +196,16 @@ describe('the first difference', () => {
     })
   })
 
+  it('is asked for again of peers that are busy or were asked too soon', async () => {
+    const refusal = Object.assign(new Error('busy'), { code: 'FAILED' })
+    const busy = (times: number): Handler => {
+      let left = times
+      return (payload) => (left-- > 0 ? Promise.reject(refusal) : answersOf(quorum)(payload))
+    }
+    expect((await find(wrong, { a: busy(2) }))?.difference).toMatchObject({ key: { key: 'e' }, confirmedBy: ['a'] })
+    expect(await find(wrong, { a: busy(3) })).toBeUndefined()
+  })
+
   it('is not there while no peer with that block answers, and without its key while none tells the writes', async () => {
     const silent: Handler = () => Promise.reject(new Error('TIMEOUT'))
     expect(await find(wrong, { a: silent, b: answersOf(createNode(wrong)) })).toBeUndefined()

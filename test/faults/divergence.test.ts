@@ -26,6 +26,16 @@ interface Voting extends Status {
   reason: string | null
 }
 
+/** Not while it starts, and not while the peers are too busy to tell. */
+const hasKey = ({ difference }: Ready) => (difference?.key ?? null) !== null
+
+/** On a busy machine some may not answer in time; whoever does says the same. */
+function expectWord({ answered, confirmedBy }: Difference, peers: readonly string[]): void {
+  expect(peers).toEqual(expect.arrayContaining(confirmedBy))
+  expect(confirmedBy.length).toBeGreaterThan(0)
+  expect(answered).toBeGreaterThanOrEqual(confirmedBy.length)
+}
+
 describe('a validator whose system contract is another one', () => {
   const clusters: Cluster[] = []
   afterEach(async () => {
@@ -97,11 +107,7 @@ describe('a validator whose system contract is another one', () => {
       (found) => found.height > 0,
     )
 
-    const ready = await until(
-      'node 3 knows where it differs',
-      () => readyOf(cluster, 3),
-      ({ difference }) => difference !== null,
-    )
+    const ready = await until('node 3 knows where it differs', () => readyOf(cluster, 3), hasKey)
     const key = { contract: 'system', key: 'contract/kv' }
     expect(ready).toMatchObject({ cause: 'DIVERGED', height: height - 1 })
     expect(ready.difference).toMatchObject({
@@ -111,11 +117,10 @@ describe('a validator whose system contract is another one', () => {
       isProven: false,
       key,
       note: '',
-      answered: 3,
     })
     expect(ready.difference!.key!.ours).toContain(`"updatedHeight":${height + 1}`)
     expect(ready.difference!.key!.theirs).toContain(`"updatedHeight":${height}`)
-    expect(ready.difference!.confirmedBy.toSorted()).toEqual(['node-0', 'node-1', 'node-2'])
+    expectWord(ready.difference!, ['node-0', 'node-1', 'node-2'])
     const said = ready.detail
     expect(said).toContain(changed.id)
     expect(said).toContain('contract/kv of system')
@@ -135,6 +140,13 @@ describe('a validator whose system contract is another one', () => {
     expect(below.header.height).toBe(height - 1)
     expect((await fetch(cluster.url(3, `/v1/blocks/${height}`))).status).toBe(404)
 
+    const refused = await fetch(cluster.url(3, '/v1/transactions'), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ tx: Buffer.from(changed.wire).toString('base64') }),
+    })
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([503, 'DIVERGED'])
+
     const urls = [0, 1, 2, 3].map((node) => cluster.url(node, '')).join(',')
     const { findings } = await doctor('--node', urls)
     expect(findings.filter(({ code }) => code === 'DIVERGED')).toMatchObject([{ about: 'node-3' }])
@@ -144,21 +156,30 @@ describe('a validator whose system contract is another one', () => {
     await cluster.kill(3, 'SIGTERM')
     const atHome = await doctor('--home', cluster.home(3))
     expect(atHome.findings).toMatchObject([{ code: 'LEDGER_DIVERGED', reason: expect.stringContaining(changed.id) }])
-    prefixes[3]!.length = 0
+    const wrongContract = prefixes[3]!.splice(0)
     await cluster.start(3)
     expect(await readyOf(cluster, 3)).toMatchObject({ cause: 'DIVERGED', difference: ready.difference })
     expect(await status(cluster, 3)).toMatchObject({ voting: false, certifiedHeight: height - 1 })
 
+    // Made anew with the wrong contract once more, it finds the same while it catches up.
     await cluster.kill(3, 'SIGTERM')
     const ledger = join(cluster.home(3), 'data', 'ledger')
     await rename(ledger, `${ledger}-wrong`)
+    prefixes[3]!.push(...wrongContract)
+    await cluster.start(3)
+    const again = await until('it diverges from what it fetches', () => readyOf(cluster, 3), hasKey)
+    expect(again.difference).toMatchObject({ height, transaction: { index, id: changed.id }, key })
+
+    await cluster.kill(3, 'SIGTERM')
+    await rename(ledger, `${ledger}-wrong-again`)
+    prefixes[3]!.length = 0
     await cluster.start(3)
     await until(
       'it agrees again',
       () => status(cluster, 3),
       (now) => now.certifiedHeight > height && now.voting,
     )
-  }, 120_000)
+  }, 240_000)
 
   it('two of four: nothing is certified, and each side says where the other differs', async () => {
     const { cluster, prefixes, submit, setOwner } = await start([2, 3])
@@ -171,14 +192,14 @@ describe('a validator whose system contract is another one', () => {
       const ready = await until(
         'it says where blocks differ',
         () => readyOf(cluster, node),
-        ({ cause, difference }) => cause === 'STALLED' && difference !== null,
+        (found) => found.cause === 'STALLED' && hasKey(found),
       )
       expect(ready.difference).toMatchObject({
         height: 1,
         transaction: { index: 0, id: changed.id, contract: 'system', method: 'setOwner' },
         key: { contract: 'system', key: 'contract/kv' },
       })
-      expect(ready.difference!.confirmedBy.toSorted()).toEqual(others)
+      expectWord(ready.difference!, others)
       expect(ready.detail).toContain('none with a quorum')
       expect(await status(cluster, node)).toMatchObject({ voting: true, certifiedHeight: 0 })
     }
@@ -197,5 +218,5 @@ describe('a validator whose system contract is another one', () => {
         () => status(cluster, node),
         (now) => now.certifiedHeight >= 1 && now.voting,
       )
-  }, 120_000)
+  }, 240_000)
 })

@@ -79,6 +79,7 @@ const SUBMIT_CODES = [
   'UNSUPPORTED_MEDIA_TYPE',
   'MEMPOOL_FULL',
   'TOO_BUSY',
+  'DIVERGED',
 ] as const
 
 async function answerSubmission(
