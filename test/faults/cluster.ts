@@ -10,8 +10,11 @@ import { nodesOf, p2pAddressOf, prepareFolder } from '../../src/cli/devnet-folde
 const ENTRY = join(import.meta.dirname, '../../bin/quorate.js')
 /** Where Node keeps what it compiled; the same place as a devnet's. */
 const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/quorate')
-/** Below what systems hand out to outgoing connections, which could take the port of a node that is down. */
-const PORTS_FROM = 10_000
+/**
+ * Below what systems hand out to outgoing connections, which could take the port of a node that is down; above 10080, the last port that
+ * fetch refuses (WHATWG Fetch, section 2.9).
+ */
+const PORTS_FROM = 10_100
 const PORTS_PER_CLUSTER = 16
 const START_MS = 60_000
 const STOP_MS = 15_000
