@@ -1,43 +1,18 @@
 // The engine itself, as published and as metered: the same scripts give the same texts.
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { EngineExports } from '../../../src/execution/sandbox/engine.ts'
 import { createMachine } from '../../../src/execution/sandbox/machine.ts'
-
-/** The whole language; nothing is taken from it here. */
-const INTRINSICS = 0b1_1111_1111
-
-function instantiatePlain(): EngineExports {
-  const path = createRequire(import.meta.url).resolve('quickjs-wasi/quickjs.wasm')
-  const module = new WebAssembly.Module(readFileSync(path))
-  const imports: WebAssembly.Imports = {}
-  for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    imports[from] = { ...imports[from], [name]: () => 0 }
-  }
-  return new WebAssembly.Instance(module, imports).exports as unknown as EngineExports
-}
+import { instantiatePublished, startEngine } from './engines.ts'
 
 /** Evaluates a script in this engine to the text of its value, or of what it throws. */
 function evaluatorOf(engine: EngineExports): (script: string) => string {
-  engine._initialize()
-  expect(engine.qjs_init2(INTRINSICS)).toBe(0)
-  const length = engine.wasm_malloc(4)
-  return (script) => {
-    const bytes = Buffer.from(
-      `(() => { try { return String((() => { ${script} })()) } catch (error) { return String(error) } })()\0`,
-    )
-    const code = engine.wasm_malloc(bytes.length)
-    new Uint8Array(engine.memory.buffer).set(bytes, code)
-    const value = engine.qjs_eval(code, bytes.length - 1, code + bytes.length - 1, 0)
-    const text = engine.qjs_get_string_len(value, length)
-    const size = new DataView(engine.memory.buffer).getUint32(length, true)
-    const result = Buffer.from(engine.memory.buffer, text, size).toString('utf8')
-    engine.qjs_free_cstring(text)
-    engine.qjs_free_value(value)
-    engine.wasm_free(code)
-    return result
+  const prepare = startEngine(engine)
+  return (body) => {
+    const script = prepare(`try { return String((() => { ${body} })()) } catch (error) { return String(error) }`)
+    const text = script.text()
+    script.free()
+    return text
   }
 }
 
@@ -115,7 +90,7 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => ({
 }))
 
 it('gives the same texts as the engine that was published, for random scripts', () => {
-  const [plain, metered] = [evaluatorOf(instantiatePlain()), evaluatorOf(createMachine().engine)]
+  const [plain, metered] = [evaluatorOf(instantiatePublished()), evaluatorOf(createMachine().engine)]
   let thrown = 0
   const runs = 3_000
   fc.assert(
@@ -131,7 +106,7 @@ it('gives the same texts as the engine that was published, for random scripts', 
 })
 
 it('gives the same texts for longer programs', () => {
-  const [plain, metered] = [evaluatorOf(instantiatePlain()), evaluatorOf(createMachine().engine)]
+  const [plain, metered] = [evaluatorOf(instantiatePublished()), evaluatorOf(createMachine().engine)]
   for (const script of [
     'const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2)); return fib(15)',
     'let x = 1, out = []; for (let i = 0; i < 500; i++) { x = (x * 16807) % 2147483647; out.push(x) } return out.sort().join()',
