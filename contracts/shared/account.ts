@@ -15,9 +15,11 @@ export interface Access {
 
 /** An address, or `contract:NAME` for a contract that calls. */
 export function accountOf(ctx: Context, value: unknown, label: string): string {
-  return typeof value === 'string' && (CONTRACT_ACCOUNT_PATTERN.test(value) || ctx.isAddress(value))
-    ? value
-    : refuseValue(value, label, 'an address (qr1…) or contract:NAME')
+  // The prefix first: at a text that does not match, the engine tries the pattern from each of its characters.
+  const isAccount =
+    typeof value === 'string' &&
+    (value.startsWith('contract:') ? CONTRACT_ACCOUNT_PATTERN.test(value) : ctx.isAddress(value))
+  return isAccount ? value : refuseValue(value, label, 'an address (qr1…) or contract:NAME')
 }
 
 export function accountsOf(ctx: Context, value: unknown, label: string, size: { min?: number; max: number }): string[] {

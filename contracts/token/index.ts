@@ -19,12 +19,13 @@ function issue(ctx: CallContext, to: string, amount: bigint): void {
 }
 
 function move(ctx: CallContext, from: string, to: string, amount: bigint): void {
-  const balance = readAmount(ctx, balanceKey(from))
+  const [fromKey, toKey] = [balanceKey(from), balanceKey(to)]
+  const balance = readAmount(ctx, fromKey)
   // Not an assertion: the text would be made at each call.
   if (balance < amount) refuse(`insufficient balance: ${from} has ${balance}, needs ${amount}`)
-  writeAmount(ctx, balanceKey(from), balance - amount)
+  writeAmount(ctx, fromKey, balance - amount)
   // Read after the write, so that a transfer to oneself changes nothing.
-  writeAmount(ctx, balanceKey(to), readAmount(ctx, balanceKey(to)) + amount)
+  writeAmount(ctx, toKey, readAmount(ctx, toKey) + amount)
   ctx.emit('Transfer', { from, to, amount: amount.toString() })
 }
 
