@@ -1,21 +1,22 @@
 /**
  * Metering of one function. Instructions that can only run together, a basic block, are counted together: where the block
- * begins its number is added to a local. Loop headers and the function's end take the sum from the gas global.
+ * begins its number is added to a local. Loop headers and the function's end take the sum from the budget.
  */
-import { ModuleRefused, type Piece, type Reader, readByte, readU32, readVector, signed, u32 } from './bytes.ts'
+import { ModuleRefused, type Piece, type Reader, readByte, readU32, readVector, u32 } from './bytes.ts'
 import { canonicaliseNan } from './floats.ts'
 import { type Instruction, readInstruction } from './instructions.ts'
 import {
   BULK_GAS,
+  count as countGas,
   DIVISION_GAS,
   enterCall,
-  flush,
   type Layout,
-  LOOP_SLACK_GAS,
-  leaveCall,
+  LIST_STEP_GAS,
+  leave,
+  passIfMuch,
   recordStackLow,
 } from './layout.ts'
-import { EMPTY_BLOCK, floatResultOf, isDivision, op, valueType } from './opcodes.ts'
+import { floatResultOf, isDivision, op, valueType } from './opcodes.ts'
 
 /** A block, loop or if that is open; the first is the function itself. */
 interface Label {
@@ -25,6 +26,8 @@ interface Label {
 }
 
 const none: readonly number[] = []
+/** Or local.tee at the end. */
+const LIST_STEP = [op.loop, op.localGet, op.i32Load, op.localSet]
 
 /** The metered body without its length, `blockType` being that of a block which leaves the function's results. */
 export function meterBody(
@@ -39,17 +42,16 @@ export function meterBody(
   while (!writer.isDone()) writer.take(readInstruction(reader))
   if (reader.offset !== reader.end) throw new ModuleRefused('a function goes on behind its end')
   const { code, hasCall, hasFloat } = writer.finish()
-  const added = hasFloat ? [valueType.i32, valueType.f32, valueType.f64] : [valueType.i32]
+  const added = hasFloat ? [valueType.i64, valueType.f32, valueType.f64] : [valueType.i64]
   const locals = [...groups, ...added.map((type) => ({ count: 1, type }))]
   return [
     u32(locals.length),
     locals.flatMap(({ count, type }) => [...u32(count), type]),
-    hasCall ? enterCall(layout) : none,
+    hasCall ? enterCall(layout, spent) : none,
     // Branches out of the function become branches to the end of this block, by the same numbers.
     [op.block, ...blockType],
     ...code,
-    flush(layout, spent),
-    hasCall ? leaveCall(layout) : none,
+    leave(layout, spent),
     [op.end],
   ]
 }
@@ -66,6 +68,8 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
   let isLoopHeader = false
   let hasCall = false
   let hasFloat = false
+  /** How much of the beginning of a loop that walks along a list has just been read. */
+  let listStep = 0
   /** Charges made before, by their count; those of loop headers by its complement. */
   const charges = new Map<number, readonly number[]>()
   /** Constructs open in code that cannot be reached; undefined in code that can. */
@@ -126,7 +130,7 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
 
   function takeBranch({ opcode, indexes, start }: Instruction): void {
     count++
-    // A return goes where a branch out of all constructs goes: to the flush.
+    // A return goes where a branch out of all constructs goes: to where the sum is taken.
     if (opcode === op.return) write([op.br, ...u32(labels.length - 1)])
     else keep(start)
     for (const index of indexes) {
@@ -137,6 +141,13 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
     if (opcode === op.brIf) return splitBlock()
     endBlock()
     deadDepth = 0
+  }
+
+  /** Whether the instruction completes a list step, which compiled code begins its loops along lists with. */
+  function completesListStep(opcode: number): boolean {
+    const isNext = opcode === LIST_STEP[listStep] || (listStep === 3 && opcode === op.localTee)
+    listStep = isNext ? listStep + 1 : opcode === op.loop ? 1 : 0
+    return listStep === LIST_STEP.length
   }
 
   function takePlain({ opcode, second, indexes, start }: Instruction): void {
@@ -157,7 +168,9 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
 
   function take(instruction: Instruction): void {
     const { opcode, start } = instruction
+    const isListStep = completesListStep(opcode)
     if (passDead(opcode)) return
+    if (isListStep) count += LIST_STEP_GAS
     switch (opcode) {
       case op.nop:
         return
@@ -199,11 +212,7 @@ function createCodeWriter(reader: Reader, spent: number, layout: Layout) {
 }
 
 /** Adds a block's count; a loop header also passes on what has gathered. */
-function charge(spent: number, count: number, isLoopHeader: boolean, { functions }: Layout): number[] {
-  const local = u32(spent)
-  const sum = [op.localGet, ...local, op.i32Const, ...signed(count), op.i32Add]
-  if (!isLoopHeader) return [...sum, op.localSet, ...local]
-  const isMuch = [op.localTee, ...local, op.i32Const, ...signed(LOOP_SLACK_GAS), op.i32GtU]
-  const pass = [op.localGet, ...local, op.call, ...u32(functions.spend), op.i32Const, 0, op.localSet, ...local]
-  return [...sum, ...isMuch, op.if, EMPTY_BLOCK, ...pass, op.end]
+function charge(spent: number, gas: number, isLoopHeader: boolean, layout: Layout): number[] {
+  const sum = countGas(spent, gas)
+  return isLoopHeader ? [...sum, ...passIfMuch(layout, spent)] : [...sum, op.localSet, ...u32(spent)]
 }

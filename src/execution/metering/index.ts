@@ -7,7 +7,7 @@
  */
 import { createReader, createSink, lengthOfAll, ModuleRefused, name, readU32, signed, u32 } from './bytes.ts'
 import { meterBody } from './function-body.ts'
-import { GAS_UNLIMITED, helperBodies, helperTypeIndexes, helperTypes, type Layout, meteringExports } from './layout.ts'
+import { budgetAtStart, CALLS_MAX, helperBody, helpersOf, type Layout, meteringExports } from './layout.ts'
 import { EMPTY_BLOCK, op, valueType } from './opcodes.ts'
 import {
   appendTo,
@@ -30,7 +30,7 @@ export { meteringExports } from './layout.ts'
 export interface MeteringOptions {
   /** The size the memory has from the start, in pages of 64 KiB. memory.grow only moves a count below it. */
   pagesMax: number
-  /** Calls of the module's own functions that have not returned. */
+  /** Calls of the module's own functions that have not returned, until `begin` sets it anew; at most CALLS_MAX. */
   callDepthMax: number
   /** The exported global that is the stack pointer of compiled C. */
   stackPointer?: string
@@ -45,7 +45,8 @@ export function meterModule(module: Uint8Array, options: MeteringOptions): Uint8
   const bodies = readSection(sections, section.code, readBody)
   if (bodies.length !== typeOf.length) throw new ModuleRefused('the module declares other functions than it defines')
   const layout = layoutOf(sections, { imports, functionCount: typeOf.length, options })
-  const addedTypes = [...helperTypes]
+  const helpers = helpersOf(layout)
+  const addedTypes = helpers.map(({ type }) => type)
 
   /** That of a block which leaves a function's results (section 5.4.1). */
   function blockTypeOf({ results }: FunctionType): number[] {
@@ -57,7 +58,7 @@ export function meterModule(module: Uint8Array, options: MeteringOptions): Uint8
 
   const source = sections.get(section.code) ?? new Uint8Array()
   const sink = createSink(2 * source.length)
-  sink.write([u32(bodies.length + helperTypeIndexes.length)], source)
+  sink.write([u32(bodies.length + helpers.length)], source)
   for (const [index, { from, to }] of bodies.entries()) {
     const type = types[typeOf[index]!]
     if (type === undefined) throw new ModuleRefused(`function ${index} has a type that is not there`)
@@ -66,15 +67,22 @@ export function meterModule(module: Uint8Array, options: MeteringOptions): Uint8
     sink.write([u32(lengthOfAll(code))], source)
     sink.write(code, source)
   }
-  sink.write(helperBodies(layout), source)
+  sink.write(
+    helpers.map(({ code }) => helperBody(code)),
+    source,
+  )
   sections.set(section.code, sink.finish())
   appendTo(
     sections,
     section.function,
-    helperTypeIndexes.map((index) => u32(types.length + index)),
+    helpers.map((_, index) => u32(types.length + index)),
   )
   appendTo(sections, section.type, addedTypes)
-  addGlobals(sections, layout, fixMemory(sections, options.pagesMax))
+  addGlobals(sections, layout, { pages: fixMemory(sections, options.pagesMax), calls: options.callDepthMax })
+  for (const [index, { exportName }] of helpers.entries()) {
+    if (exportName === undefined) continue
+    appendTo(sections, section.export, [[...name(exportName), 0, ...u32(layout.functions.pass + index)]])
+  }
   return writeSections(sections)
 }
 
@@ -87,12 +95,12 @@ function layoutOf(
   const firstGlobal = countOf(3) + (content === undefined ? 0 : readU32(createReader(content)))
   const firstFunction = countOf(0) + functionCount
   const { stackPointer, pagesMax, callDepthMax } = options
+  if (callDepthMax > CALLS_MAX) throw new ModuleRefused(`${callDepthMax} unfinished calls are more than ${CALLS_MAX}`)
   const exported = readSection(sections, section.export, readExport)
   return {
-    globals: { gas: firstGlobal, depth: firstGlobal + 1, pages: firstGlobal + 2, stackLow: firstGlobal + 3 },
-    functions: { spend: firstFunction, bulk: firstFunction + 1, grow: firstFunction + 2 },
+    globals: { budget: firstGlobal, pages: firstGlobal + 1, stackLow: firstGlobal + 2 },
+    functions: { pass: firstFunction, bulk: firstFunction + 1, grow: firstFunction + 2 },
     stackPointer: exported.find((entry) => entry.kind === 3 && entry.name === stackPointer)?.index,
-    callDepthMax,
     pagesMax,
   }
 }
@@ -109,15 +117,14 @@ function fixMemory(sections: Sections, pagesMax: number): number {
   return minimum
 }
 
-function addGlobals(sections: Sections, { globals }: Layout, pages: number): void {
+function addGlobals(sections: Sections, { globals }: Layout, { pages, calls }: { pages: number; calls: number }): void {
   const variable = (type: number, opcode: number, value: number) => [type, 1, opcode, ...signed(value), op.end]
   appendTo(sections, section.global, [
-    variable(valueType.i64, op.i64Const, GAS_UNLIMITED),
-    variable(valueType.i32, op.i32Const, 0),
+    variable(valueType.i64, op.i64Const, budgetAtStart(calls)),
     variable(valueType.i32, op.i32Const, pages),
     variable(valueType.i32, op.i32Const, -1),
   ])
-  const exports = (['gas', 'depth', 'pages', 'stackLow'] as const).map((key) => [
+  const exports = (['pages', 'stackLow'] as const).map((key) => [
     ...name(meteringExports[key]),
     3,
     ...u32(globals[key]),

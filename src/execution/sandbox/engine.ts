@@ -15,9 +15,10 @@ export type Pointer = number
 export interface EngineExports {
   memory: WebAssembly.Memory
   __stack_pointer: WebAssembly.Global<'i32'>
-  /** Gas left. */
-  [meteringExports.gas]: WebAssembly.Global<'i64'>
-  [meteringExports.depth]: WebAssembly.Global<'i32'>
+  [meteringExports.begin](gas: number, calls: number): void
+  [meteringExports.spend](gas: number): void
+  [meteringExports.gas](): number
+  [meteringExports.calls](): number
   [meteringExports.pages]: WebAssembly.Global<'i32'>
   [meteringExports.stackLow]: WebAssembly.Global<'i32'>
   _initialize(): void
@@ -31,6 +32,7 @@ export interface EngineExports {
   qjs_new_string(text: Pointer, length: number): Pointer
   qjs_new_number(value: number): Pointer
   qjs_get_undefined(): Pointer
+  qjs_get_null(): Pointer
   qjs_get_true(): Pointer
   qjs_get_false(): Pointer
   qjs_get_float64(value: Pointer): number

@@ -4,7 +4,6 @@
  */
 import { meteringExports } from '../metering/index.ts'
 import type { EngineExports } from './engine.ts'
-import { Trap } from './trap.ts'
 
 /** Prices in gas. */
 export const price = {
@@ -35,26 +34,20 @@ export const price = {
 export interface Meter {
   readonly used: number
   readonly remaining: number
-  /** Takes gas for a host call that moves so many bytes; throws the uncatchable stop when the limit is passed. */
+  /** Takes gas for a host call that moves so many bytes; the engine traps when the limit is passed. */
   charge(gas: number, bytes?: number): void
 }
 
-/** Gives the engine so much gas; it takes from it what it runs, the meter what the host does. */
+/** Of an engine that was given so much gas: it takes from it what it runs, the meter what the host does. */
 export function createMeter(engine: EngineExports, limit: number): Meter {
-  const gas = engine[meteringExports.gas]
-  gas.value = BigInt(limit)
-  const remaining = () => Number(gas.value)
+  const { [meteringExports.gas]: left, [meteringExports.spend]: spend } = engine
   return {
     get used() {
-      return limit - remaining()
+      return limit - left()
     },
     get remaining() {
-      return remaining()
+      return left()
     },
-    charge(amount, bytes = 0) {
-      const left = gas.value - BigInt(amount + price.byte * bytes)
-      gas.value = left
-      if (left < 0n) throw new Trap('OUT_OF_GAS')
-    },
+    charge: (gas, bytes = 0) => spend(gas + price.byte * bytes),
   }
 }

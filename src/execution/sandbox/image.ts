@@ -49,19 +49,21 @@ export function bootBaseImage(): Image {
   engine.qjs_set_max_stack_size(STACK_BYTES_MAX)
   engine.qjs_set_memory_limit(MEMORY_BYTES_MAX)
   engine.qjs_set_gc_threshold(COLLECTION_BYTES)
-  const scratch = engine.wasm_malloc(SCRATCH_BYTES)
+  machine.scratch = engine.wasm_malloc(SCRATCH_BYTES)
   const prelude = machine.evaluate(preludeText, 'quorate')
   const host = engine.qjs_new_host_function(machine.newText('host'), 0, 0)
   const given = machine.call(prelude, [host])
   if (engine.qjs_is_exception(given)) {
-    throw new Error(`the contract prelude failed: ${machine.readText(engine.qjs_get_exception(), scratch)}`)
+    throw new Error(`the contract prelude failed: ${machine.readText(engine.qjs_get_exception())}`)
   }
   const handles = {
     register: machine.property(given, 'register'),
     dispatch: machine.property(given, 'dispatch'),
     describeLoading: machine.property(given, 'describeLoading'),
-    scratch,
+    scratch: machine.scratch,
   }
+  // The outer function holds the whole text; what the prelude goes on using stays by itself.
+  for (const value of [host, given, prelude]) engine.qjs_free_value(value)
   return takeImage(machine, handles)
 }
 
@@ -75,7 +77,8 @@ export function takeImage({ engine, memory }: Machine, handles: Handles): Image 
 }
 
 /** Makes the machine exactly what it was when the image was taken; what it has to clear, it knows from the machine's own marks. */
-export function restoreImage({ engine, memory }: Machine, { bytes, pages }: Image): void {
+export function restoreImage(machine: Machine, { bytes, pages, handles }: Image): void {
+  const { engine, memory } = machine
   // The mark is unsigned; a stack that left the memory wrapped around and wrote nothing there.
   const stackLow = engine[meteringExports.stackLow].value >>> 0
   if (stackLow < STACK_TOP) memory.fill(0, Math.max(0, stackLow - RED_ZONE_BYTES), STACK_TOP)
@@ -84,11 +87,12 @@ export function restoreImage({ engine, memory }: Machine, { bytes, pages }: Imag
   engine.__stack_pointer.value = STACK_TOP
   engine[meteringExports.stackLow].value = STACK_TOP
   engine[meteringExports.pages].value = pages
+  machine.scratch = handles.scratch
 }
 
 /** SHA-256 over the whole memory, its size as the engine sees it and the stack pointer: equal for equal images, whatever ran before. */
 export function hashMachine({ engine, memory }: Machine): string {
-  const registers = [engine.__stack_pointer, engine[meteringExports.pages], engine[meteringExports.depth]]
+  const registers = [engine.__stack_pointer, engine[meteringExports.pages], engine[meteringExports.stackLow]]
   const text = registers.map(({ value }) => value).join(' ')
   return createHash('sha256').update(text).update(memory).digest('hex')
 }

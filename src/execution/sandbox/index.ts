@@ -3,11 +3,12 @@
  * memory image, is metered by counting, and ends as a value; only a bug of the host leaves `run` as an exception.
  */
 import { createHash } from 'node:crypto'
+import type { Pointer } from './engine.ts'
 import { createMeter, price } from './gas.ts'
 import { createHostCalls } from './host.ts'
 import { bootBaseImage, hashMachine } from './image.ts'
 import { createImageCache, type LoadedContract } from './images.ts'
-import { DEPTH_MAX, IMAGE_CACHE_BYTES, LOAD_GAS_MAX } from './limits.ts'
+import { DEPTH_MAX, ENGINE_CALLS_MAX, IMAGE_CACHE_BYTES, LOAD_GAS_MAX } from './limits.ts'
 import { loadContract } from './load.ts'
 import type { Machine } from './machine.ts'
 import { createMachineSlot, type MachineSlot } from './machine-slot.ts'
@@ -63,8 +64,8 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     const contract = load(code, codeHash, LOAD_GAS_MAX)
     if (!('image' in contract)) return { status: 'failed', code: 'BAD_CODE', message: '', gasUsed: 0 }
     // Nested calls run on one native stack, so they share the bound on unfinished calls.
-    const engineCalls = slots[depth - 1]?.engineCalls() ?? 0
-    const outcome = slotAt(depth).run(contract.image, engineCalls, (machine) =>
+    const calls = slots[depth - 1]?.callsLeft() ?? ENGINE_CALLS_MAX
+    const outcome = slotAt(depth).run(contract.image, { gas: gasLimit, calls }, (machine) =>
       runLoaded(machine, contract, invocation),
     )
     return 'trap' in outcome ? { status: 'trap', code: outcome.trap, gasUsed: gasLimit } : outcome
@@ -80,20 +81,35 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     hashRestoredState(code, depth) {
       const contract = load(code, hashCode(code), LOAD_GAS_MAX)
       if (!('image' in contract)) throw new Error(`not a contract: ${contract.code} ${contract.message}`)
-      const hash = slotAt(depth).run(contract.image, 0, hashMachine)
+      const hash = slotAt(depth).run(contract.image, { gas: 0, calls: 0 }, hashMachine)
       return typeof hash === 'string' ? hash : hash.trap
     },
   }
 }
 
 function runLoaded(machine: Machine, { image }: LoadedContract, invocation: Invocation): Outcome {
-  const { kind, method, args, context, gasLimit } = invocation
-  const { dispatch, scratch } = image.handles
+  const { args, gasLimit } = invocation
   const meter = createMeter(machine.engine, gasLimit)
   meter.charge(price.run + Math.ceil(image.bytes.length / price.imageBytesPerGas), Buffer.byteLength(args))
-  machine.hostCalls = createHostCalls(machine, scratch, invocation, meter)
+  machine.hostCalls = createHostCalls(machine, invocation, meter)
+  return readOutcome(machine, machine.call(image.handles.dispatch, dispatchValues(machine, invocation)), meter)
+}
+
+/** The parameters of the prelude's `dispatch`. */
+function dispatchValues({ engine, newText }: Machine, { kind, method, args, context }: Invocation): Pointer[] {
   const { sender, origin, contract, block, tx } = context
-  const about = [kind, method, sender, origin, contract, block.height, block.time, tx === null ? null : tx.id]
-  const texts = [machine.newText(JSON.stringify(about)), machine.newText(args)]
-  return readOutcome(machine, machine.call(dispatch, texts), scratch, meter)
+  const textOrNull = (text: string | null) => (text === null ? engine.qjs_get_null() : newText(text))
+  const from = textOrNull(sender)
+  const signer = origin === sender ? from : textOrNull(origin)
+  const at = [engine.qjs_new_number(block.height), engine.qjs_new_number(block.time)]
+  return [
+    newText(kind),
+    newText(method),
+    newText(args),
+    from,
+    signer,
+    newText(contract),
+    ...at,
+    textOrNull(tx?.id ?? null),
+  ]
 }

@@ -7,7 +7,7 @@
 export const ENGINE_SHA256 = 'd4c9375f2b1ca4dc95f72c8aa2982a7a9951ac8011490d79c6582df732b4bbd9'
 
 /** SHA-256 of that binary metered by src/execution/metering with the limits below: gas is what this module counts. */
-export const METERED_SHA256 = 'b4126f3c04861f52fb1751ee4d758871709aaf396571d59964ae7a3603cf79dd'
+export const METERED_SHA256 = 'ad1b865827ffcc6770180ef69000b052855e5de7da749f0f4ba365da1cb4f9c9'
 
 /**
  * The engine's memory in pages of 64 KiB, 1 MiB of stack included: what the heap below may take, and room for the gaps in it. The

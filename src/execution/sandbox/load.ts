@@ -1,8 +1,7 @@
 /** Evaluates a contract's top level on the base image and takes the contract's own image. Runs on a fixed allowance. */
-import { createMeter } from './gas.ts'
 import { type Image, takeImage } from './image.ts'
 import type { LoadedContract } from './images.ts'
-import { CODE_BYTES_MAX, IMAGE_BYTES_MAX, METHOD_PATTERN } from './limits.ts'
+import { CODE_BYTES_MAX, ENGINE_CALLS_MAX, IMAGE_BYTES_MAX, METHOD_PATTERN } from './limits.ts'
 import type { Machine } from './machine.ts'
 import type { MachineSlot } from './machine-slot.ts'
 import { readReply } from './outcome.ts'
@@ -17,24 +16,22 @@ export function loadContract(slot: MachineSlot, base: Image, code: string, gasLi
   if (codeBytes > CODE_BYTES_MAX) {
     return refuse('TOO_LARGE', `the bundle has ${codeBytes} bytes; at most ${CODE_BYTES_MAX} are allowed`)
   }
-  const loaded = slot.run(base, 0, (machine) => {
-    createMeter(machine.engine, gasLimit)
-    return evaluate(machine, base, code)
-  })
+  const budget = { gas: gasLimit, calls: ENGINE_CALLS_MAX }
+  const loaded = slot.run(base, budget, (machine) => evaluate(machine, base, code))
   if (!('trap' in loaded)) return loaded
   return refuse(loaded.trap, 'the top level of the script does not come to an end within its allowance')
 }
 
 function evaluate(machine: Machine, base: Image, code: string): LoadedContract | Refusal {
   const { engine } = machine
-  const { register, describeLoading, scratch } = base.handles
+  const { register, describeLoading } = base.handles
   const result = machine.evaluate(code, 'contract.js')
   if (engine.qjs_is_exception(result)) {
-    const reply = readReply(machine, machine.call(describeLoading, [engine.qjs_get_exception()]), scratch)
+    const reply = readReply(machine, machine.call(describeLoading, [engine.qjs_get_exception()]))
     return 'code' in reply ? refuse(reply.code, reply.message.trim()) : refuse('THROWN', '')
   }
   engine.qjs_free_value(result)
-  const reply = readReply(machine, machine.call(register, []), scratch)
+  const reply = readReply(machine, machine.call(register, []))
   if ('code' in reply) return refuse(reply.code, reply.message)
   const shape = JSON.parse(reply.value ?? 'null') as ContractShape
   const badName = [...shape.calls, ...shape.views].find((name) => !METHOD_PATTERN.test(name))

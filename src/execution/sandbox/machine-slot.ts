@@ -5,24 +5,29 @@ import { createMachine, type Machine } from './machine.ts'
 import { trapOf } from './trap.ts'
 import type { TrapCode } from './types.ts'
 
+export interface Budget {
+  gas: number
+  calls: number
+}
+
 export interface MachineSlot {
-  /** Restores the image and runs `use` on the machine, which starts at so many unfinished engine calls. */
-  run<T>(image: Image, engineCalls: number, use: (machine: Machine) => T): T | { trap: TrapCode }
-  /** Engine calls that have not returned; none between runs. */
-  engineCalls(): number
+  /** Restores the image and runs `use` on the machine, which may use so much gas and begin so many calls inside the engine. */
+  run<T>(image: Image, budget: Budget, use: (machine: Machine) => T): T | { trap: TrapCode }
+  /** Calls that the engine may still begin inside those that have not returned; undefined between runs. */
+  callsLeft(): number | undefined
 }
 
 export function createMachineSlot(): MachineSlot {
   let machine: Machine | undefined
   let busy = false
   return {
-    run(image, engineCalls, use) {
+    run(image, { gas, calls }, use) {
       if (busy) throw new Error('a contract call started at a depth that is already running: pass depth + 1')
       busy = true
       machine ??= createMachine()
       try {
         restoreImage(machine, image)
-        machine.engine[meteringExports.depth].value = engineCalls
+        machine.engine[meteringExports.begin](gas, calls)
         return use(machine)
       } catch (error) {
         const trap = trapOf(error, machine.engine)
@@ -33,6 +38,6 @@ export function createMachineSlot(): MachineSlot {
         busy = false
       }
     },
-    engineCalls: () => (busy && machine !== undefined ? machine.engine[meteringExports.depth].value : 0),
+    callsLeft: () => (busy ? machine?.engine[meteringExports.calls]() : undefined),
   }
 }

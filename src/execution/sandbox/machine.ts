@@ -2,10 +2,11 @@
  * One engine instance with the few operations the sandbox needs: texts in and out, evaluate, call. A machine holds no state
  * of its own between calls beyond what its memory image restores.
  */
+import { isUtf8 } from 'node:buffer'
 import { type EngineExports, instantiateEngine, type Pointer } from './engine.ts'
 
-/** What the engine's one host function reaches while a call runs. */
-export type HostCalls = (args: Pointer[]) => Pointer
+/** What the engine's one host function reaches while a call runs: so many values, whose pointers stand from `args` on. */
+export type HostCalls = (count: number, args: Pointer) => Pointer
 
 export interface Machine {
   readonly engine: EngineExports
@@ -13,26 +14,33 @@ export interface Machine {
   hostCalls: HostCalls | undefined
   /** The whole memory, which never moves. */
   readonly memory: Buffer
+  /** Where the machine may write SCRATCH_BYTES; allocated at boot, part of every image. */
+  scratch: Pointer
   newText(text: string): Pointer
-  readText(value: Pointer, scratch: Pointer): string
+  /** Undefined where it holds half of a surrogate pair, which has no form in UTF-8. */
+  readText(value: Pointer): string | undefined
   /** A copy of a Uint8Array's bytes. */
-  readBytes(value: Pointer, scratch: Pointer): Uint8Array
+  readBytes(value: Pointer): Uint8Array
+  readPointer(address: Pointer): Pointer
   evaluate(code: string, fileName: string): Pointer
   call(callee: Pointer, args: Pointer[]): Pointer
   property(object: Pointer, name: string): Pointer
 }
 
-/** Scratch words a machine writes lengths to; allocated at boot, part of every image. */
-export const SCRATCH_BYTES = 16
+/** Four lengths, then twelve arguments of a call, then a short text. */
+const SCRATCH_LIST_AT = 16
+const SCRATCH_TEXT_AT = 64
+const SCRATCH_TEXT_BYTES = 448
+export const SCRATCH_BYTES = SCRATCH_TEXT_AT + SCRATCH_TEXT_BYTES
 
 export function createMachine(): Machine {
   const engine = instantiateEngine((count, args) => {
     if (machine.hostCalls === undefined) throw new Error('the contract engine called its host outside a run')
-    const pointers: Pointer[] = []
-    for (let index = 0; index < count; index++) pointers.push(memory.readUInt32LE(args + index * 4))
-    return machine.hostCalls(pointers)
+    return machine.hostCalls(count, args)
   })
   const memory = Buffer.from(engine.memory.buffer)
+  const view = new DataView(engine.memory.buffer)
+  const readPointer = (address: Pointer) => view.getUint32(address, true)
 
   function withCText<T>(text: string, use: (pointer: Pointer, length: number) => T): T {
     const length = Buffer.byteLength(text)
@@ -51,37 +59,54 @@ export function createMachine(): Machine {
     return pointer
   }
 
+  /** Puts a short ASCII text in the scratch space, without the calls that others need; false for all others. */
+  function writeShort(text: string, address: Pointer): boolean {
+    if (text.length > SCRATCH_TEXT_BYTES) return false
+    for (let index = 0; index < text.length; index++) {
+      const unit = text.charCodeAt(index)
+      if (unit > 0x7f) return false
+      memory[address + index] = unit
+    }
+    return true
+  }
+
   const machine: Machine = {
     engine,
     hostCalls: undefined,
     memory,
-    newText: (text) => withCText(text, (pointer, length) => engine.qjs_new_string(pointer, length)),
-    readText(value, scratch) {
-      const pointer = engine.qjs_get_string_len(value, scratch)
-      if (pointer === 0) throw new OutOfHeap()
-      const text = memory.toString('utf8', pointer, pointer + memory.readUInt32LE(scratch))
-      engine.qjs_free_cstring(pointer)
-      return text
+    scratch: 0,
+    newText(text) {
+      const short = machine.scratch + SCRATCH_TEXT_AT
+      if (writeShort(text, short)) return engine.qjs_new_string(short, text.length)
+      return withCText(text, (pointer, length) => engine.qjs_new_string(pointer, length))
     },
-    readBytes(value, scratch) {
+    readText(value) {
+      const pointer = engine.qjs_get_string_len(value, machine.scratch)
+      if (pointer === 0) throw new OutOfHeap()
+      const end = pointer + readPointer(machine.scratch)
+      const text = memory.toString('utf8', pointer, end)
+      // What is no UTF-8 was decoded to replacement characters.
+      const isWhole = !text.includes('\ufffd') || isUtf8(memory.subarray(pointer, end))
+      engine.qjs_free_cstring(pointer)
+      return isWhole ? text : undefined
+    },
+    readBytes(value) {
+      const { scratch } = machine
       const buffer = engine.qjs_get_typed_array_buffer(value, scratch, scratch + 4, scratch + 8)
-      const offset = memory.readUInt32LE(scratch)
-      const length = memory.readUInt32LE(scratch + 4)
+      const [offset, length] = [readPointer(scratch), readPointer(scratch + 4)]
       const start = engine.qjs_get_array_buffer(buffer, scratch + 12)
       const copy = new Uint8Array(length)
       copy.set(memory.subarray(start + offset, start + offset + length))
       engine.qjs_free_value(buffer)
       return copy
     },
+    readPointer,
     evaluate: (code, fileName) =>
       withCText(fileName, (name) => withCText(code, (pointer, length) => engine.qjs_eval(pointer, length, name, 0))),
     call(callee, args) {
-      const list = allocate(args.length * 4)
-      args.forEach((value, index) => {
-        memory.writeUInt32LE(value, list + index * 4)
-      })
-      const self = engine.qjs_get_undefined()
-      return engine.qjs_call(callee, self, args.length, list)
+      const list = machine.scratch + SCRATCH_LIST_AT
+      for (let index = 0; index < args.length; index++) view.setUint32(list + 4 * index, args[index]!, true)
+      return engine.qjs_call(callee, engine.qjs_get_undefined(), args.length, list)
     },
     property: (object, name) => withCText(name, (pointer) => engine.qjs_get_prop_string(object, pointer)),
   }

@@ -26,6 +26,11 @@ export const operations = [
 ] as const
 export type Operation = (typeof operations)[number]
 
+/** How a value to be written or emitted is given: as JSON text still to be looked at, as such, or as a text that the host puts in quotes. */
+export const valueForms = { json: 0, checked: 1, text: 2, fields: 3 } as const
+/** The host's answer to JSON text in which something might have become null. Refusals are counted from 0. */
+export const CHECK_AGAIN = -1
+
 /** Globals that stay. A list of what is kept, so that a later engine's additions are not let in unnoticed. */
 const kept =
   `Object Function Error EvalError RangeError ReferenceError SyntaxError TypeError URIError InternalError AggregateError
@@ -38,12 +43,14 @@ Float32Array Float64Array DataView Promise`.split(/\s+/)
 const LOG_CHARACTERS_MAX = Math.floor(LOG_BYTES_MAX / 3)
 
 const constants = `const codes = ${JSON.stringify(refusals)}, kept = ${JSON.stringify(kept)}, logCharacters = ${LOG_CHARACTERS_MAX};
-const [${operations.map((name) => `op_${name}`).join(', ')}] = ${JSON.stringify(operations.map((_, index) => index))};`
+const [${operations.map((name) => `op_${name}`).join(', ')}] = ${JSON.stringify(operations.map((_, index) => index))};
+const form_json = ${valueForms.json}, form_checked = ${valueForms.checked}, form_text = ${valueForms.text}, form_fields = ${valueForms.fields}, check_again = ${CHECK_AGAIN};`
 
 const pristine = `
 const { parse, stringify } = JSON
-const { freeze, getPrototypeOf, setPrototypeOf, defineProperty, getOwnPropertyDescriptor, getOwnPropertyNames, keys } = Object
+const { freeze, getPrototypeOf, setPrototypeOf, defineProperty, getOwnPropertyDescriptor, getOwnPropertyNames, keys, values: valuesOf } = Object
 const { construct } = Reflect
+const plain = Object.prototype
 const { isFinite } = Number
 const uncurry = Function.prototype.call.bind.bind(Function.prototype.call)
 const isWellFormed = uncurry(String.prototype.isWellFormed)
@@ -113,15 +120,39 @@ const strict = (key, value) => {
   }
   return value
 }
-// JSON.stringify writes a non-finite number as null, so only a text with a null in it needs the slow second look.
-const toText = (value) => {
+// JSON.stringify writes a non-finite number as null, so a text with a null in it needs the slow second look.
+const toUncheckedText = (value) => {
   let text
   try { text = stringify(value) } catch (error) { stringify(value, strict); throw error }
-  if (text !== undefined && includes(text, 'null')) text = stringify(value, strict)
-  if (text === undefined) refuse('BAD_VALUE')
-  return text
+  return text === undefined ? refuse('BAD_VALUE') : text
 }
-const textOf = (value, code) => (typeof value === 'string' && isWellFormed(value) ? value : refuse(code))
+const toCheckedText = (value) => stringify(value, strict) ?? refuse('BAD_VALUE')
+const toText = (value) => {
+  const text = toUncheckedText(value)
+  return includes(text, 'null') ? toCheckedText(value) : text
+}
+// An object of a few texts, such as most events are, is handed over in pieces.
+const giveFields = (operation, name, value) => {
+  if (typeof value !== 'object' || value === null || getPrototypeOf(value) !== plain || value.toJSON !== undefined) return check_again
+  const texts = valuesOf(value), names = keys(value)
+  for (let index = 0; index < texts.length; index++) if (typeof texts[index] !== 'string') return check_again
+  switch (texts.length) {
+    case 1: return host(operation, name, form_fields, names[0], texts[0])
+    case 2: return host(operation, name, form_fields, names[0], texts[0], names[1], texts[1])
+    case 3: return host(operation, name, form_fields, names[0], texts[0], names[1], texts[1], names[2], texts[2])
+  }
+  return check_again
+}
+// Looking through a text, or putting it in quotes, takes the engine a hundred times as long as the host.
+const store = (operation, name, value) => {
+  let answered
+  if (typeof value === 'string') answered = host(operation, name, form_text, value)
+  else answered = giveFields(operation, name, value)
+  if (answered === check_again) answered = host(operation, name, form_json, toUncheckedText(value))
+  if (answered === check_again) answered = host(operation, name, form_checked, toCheckedText(value))
+  if (answered !== undefined) refuse(codes[answered])
+}
+const textOf = (value, code) => (typeof value === 'string' ? value : refuse(code))
 const answer = (value) => (typeof value === 'number' ? refuse(codes[value]) : value)
 // A copy, because the view handed in may be detached or resized.
 const dataOf = (value) => {
@@ -157,10 +188,15 @@ const describeLoading = (error) => {
 const context = String.raw`
 const state = freeze({
   get(key) {
-    const text = answer(host(op_get, textOf(key, 'BAD_KEY')))
-    return text === undefined ? undefined : parse(text)
+    if (typeof key !== 'string') refuse('BAD_KEY')
+    const text = host(op_get, key)
+    if (text === undefined) return undefined
+    return typeof text === 'string' ? parse(text) : refuse(codes[text])
   },
-  set(key, value) { answer(host(op_set, textOf(key, 'BAD_KEY'), toText(value))) },
+  set(key, value) {
+    if (typeof key !== 'string') refuse('BAD_KEY')
+    store(op_set, key, value)
+  },
   delete(key) { answer(host(op_delete, textOf(key, 'BAD_KEY'))) },
   scan(prefix, options) {
     const { after, limit } = options === undefined ? {} : isObject(options) ? options : refuse('BAD_VALUE')
@@ -175,7 +211,10 @@ const crypto = freeze({
   verifyEd25519: (publicKey, message, signature) =>
     answer(host(op_verifyEd25519, textOf(publicKey, 'BAD_VALUE'), dataOf(message), textOf(signature, 'BAD_VALUE'))),
 })
-const emit = (name, data) => { answer(host(op_emit, textOf(name, 'BAD_VALUE'), toText(data))) }
+const emit = (name, data) => {
+  if (typeof name !== 'string') refuse('BAD_VALUE')
+  store(op_emit, name, data)
+}
 const nested = (operation) => (contract, method, args = {}) => {
   const text = answer(host(operation, textOf(contract, 'BAD_VALUE'), textOf(method, 'BAD_VALUE'), toText(args)))
   if (text === 'u') return undefined
@@ -186,7 +225,7 @@ const nested = (operation) => (contract, method, args = {}) => {
   throw error
 }
 const call = nested(op_call), view = nested(op_view)
-const isAddress = (text) => typeof text === 'string' && isWellFormed(text) && answer(host(op_isAddress, text))
+const isAddress = (text) => typeof text === 'string' && answer(host(op_isAddress, text))
 const hasRole = (account, role) => answer(host(op_hasRole, textOf(account, 'BAD_VALUE'), textOf(role, 'BAD_VALUE')))
 for (const injected of [state.get, state.set, state.delete, state.scan, crypto.sha256, crypto.verifyEd25519, emit, call, view, isAddress, hasRole]) freeze(injected)
 // One context for the one call an image serves, made beforehand; a call only fills in what it reads.
@@ -262,11 +301,10 @@ const register = () => {
   } catch (error) { return 'eBAD_SHAPE\n' + plainMessage(error) }
 }
 const handlerOf = (kind, method) => (kind === 'init' ? initialise : kind === 'migrate' ? migrate : kind === 'call' ? calls[method] : views[method])
-const dispatch = (callText, argsText) => {
+const dispatch = (kind, method, argsText, from, signer, name, blockHeight, blockTime, id) => {
   running = true
   try {
-    const about = parse(callText), kind = about[0], method = about[1]
-    sender = about[2]; origin = about[3]; contractName = about[4]; height = about[5]; time = about[6]; txId = about[7]
+    sender = from; origin = signer; contractName = name; height = blockHeight; time = blockTime; txId = id
     const handler = handlerOf(kind, method)
     if (handler === undefined) return kind === 'init' ? 'u' : 'eUNKNOWN_METHOD\n'
     let args
@@ -277,7 +315,7 @@ const dispatch = (callText, argsText) => {
     const result = handler(given, args)
     if (result === undefined) return 'u'
     if (isObject(result) && typeof result.then === 'function') return 'ePROMISE\n'
-    return 'v' + toText(result)
+    return typeof result === 'string' && isWellFormed(result) ? 's' + result : 'v' + toText(result)
   } catch (error) { return describe(error) }
 }
 return { register, dispatch, describeLoading }

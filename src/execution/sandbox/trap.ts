@@ -4,7 +4,6 @@
  */
 import { meteringExports } from '../metering/index.ts'
 import type { EngineExports } from './engine.ts'
-import { ENGINE_CALLS_MAX } from './limits.ts'
 import type { TrapCode } from './types.ts'
 
 export class Trap extends Error {
@@ -20,8 +19,8 @@ export class Trap extends Error {
 export function trapOf(error: unknown, engine: EngineExports): TrapCode | undefined {
   if (error instanceof Trap) return error.code
   if (error instanceof WebAssembly.RuntimeError) {
-    if (engine[meteringExports.gas].value < 0n) return 'OUT_OF_GAS'
-    return engine[meteringExports.depth].value > ENGINE_CALLS_MAX ? 'STACK' : 'ENGINE'
+    if (engine[meteringExports.gas]() < 0) return 'OUT_OF_GAS'
+    return engine[meteringExports.calls]() < 0 ? 'STACK' : 'ENGINE'
   }
   // V8 reports its own exhausted stack with exactly this text. Where it gives out differs between nodes, so it is no outcome.
   if (error instanceof RangeError && error.message === 'Maximum call stack size exceeded') {

@@ -52,10 +52,10 @@ function observe(exports: Exports, run: () => number | number[]): Seen {
 
 function runMetered(bytes: Uint8Array<ArrayBuffer>, args: number[], gas: number) {
   const exports = instantiate(meterModule(bytes, options))
-  exports[meteringExports.gas]!.value = BigInt(gas)
+  exports[meteringExports.begin]!(gas, depthMax)
   const seen = observe(exports, () => exports.f0!(...args))
-  const read = (key: keyof typeof meteringExports) => Number(exports[meteringExports[key]]!.value)
-  return { seen: { ...seen, pages: read('pages') }, left: read('gas'), depth: read('depth') }
+  const [left, calls] = [exports[meteringExports.gas]!(), exports[meteringExports.calls]!()] as [number, number]
+  return { seen: { ...seen, pages: exports[meteringExports.pages]!.value }, left, calls }
 }
 
 const countOf = (verdict: Verdict) => (verdict.kind === 'values' ? verdict.count : FUEL)
@@ -70,15 +70,15 @@ describe('metering', () => {
     const verdict = runReference(program, 0, args, { state, fuel: FUEL, depthMax, pagesMax })
     tally[verdict.kind === 'values' ? 'values' : verdict.why]++
     if (verdict.kind === 'trap' && (verdict.why === 'fuel' || verdict.why === 'depth')) {
-      const { seen, left, depth } = runMetered(bytes, args, verdict.why === 'fuel' ? FUEL : 2 ** 40)
+      const { seen, left, calls } = runMetered(bytes, args, verdict.why === 'fuel' ? FUEL : 2 ** 40)
       expect(seen.trap).toBe('unreachable')
       // Calls that have not returned have not passed on what they counted, so recursion may end as too deep before it runs out.
-      expect(depth > depthMax || (verdict.why === 'fuel' && left < 0)).toBe(true)
+      expect(calls < 0 || (verdict.why === 'fuel' && left < 0)).toBe(true)
       return
     }
     const plain = instantiate(bytes)
     const expected = observe(plain, () => plain.f0!(...args))
-    const { seen, left, depth } = runMetered(bytes, args, countOf(verdict))
+    const { seen, left, calls } = runMetered(bytes, args, countOf(verdict))
     expect(seen).toEqual({ ...expected, pages: state.pages })
     expect(plain.memory!.buffer.byteLength).toBe(state.pages * 65_536)
     if (verdict.kind === 'trap') {
@@ -88,7 +88,7 @@ describe('metering', () => {
     expect(seen.values).toEqual(verdict.values)
     expect(seen.globals).toEqual(state.globals)
     expect(seen.memory).toBe(hashOf(state.memory.subarray(0, 65_536)))
-    expect({ left, depth }).toEqual({ left: 0, depth: 0 })
+    expect({ left, calls }).toEqual({ left: 0, calls: depthMax })
     // The limit is exact: one gas less, and the same call ends in a trap.
     if (verdict.count === 0) return
     const short = runMetered(bytes, args, verdict.count - 1)
@@ -120,11 +120,11 @@ const moduleOf = (code: number[], { results = [] as number[], locals = [0], more
     ...section(10, [[...signed(locals.length + code.length + 1), ...locals, ...code, 0x0b]]),
   ])
 
-function gasOf(code: number[], results?: number[]): number {
-  const exports = instantiate(meterModule(moduleOf(code, { results }), options))
-  exports[meteringExports.gas]!.value = 1_000_000n
+function gasOf(code: number[], more: Parameters<typeof moduleOf>[1] = {}): number {
+  const exports = instantiate(meterModule(moduleOf(code, more), options))
+  exports[meteringExports.begin]!(1e9, depthMax)
   exports.f0!()
-  return 1_000_000 - Number(exports[meteringExports.gas]!.value)
+  return 1e9 - (exports[meteringExports.gas]!() as number)
 }
 
 describe('what is counted', () => {
@@ -157,6 +157,18 @@ describe('what is counted', () => {
     expect([gasOf(ifElse(1)), gasOf(ifElse(0))]).toEqual([4, 6])
   })
 
+  it('counts forty more for each step of a loop along a list', () => {
+    // The memory is zero, so the list ends at once: local.get, i32.load, local.tee or set and get, br_if.
+    const walking = (store: number[]) => [0x03, 0x40, 0x20, 0, 0x28, 2, 0, ...store, 0x0d, 0, 0x0b]
+    const locals = [1, 1, 0x7f]
+    expect(gasOf(walking([0x22, 0]), { locals })).toBe(4 + 40)
+    expect(gasOf(walking([0x21, 0, 0x20, 0]), { locals })).toBe(5 + 40)
+    const block = [0x02, 0x40, 0x20, 0, 0x28, 2, 0, 0x22, 0, 0x0d, 0, 0x0b]
+    expect(gasOf(block, { locals })).toBe(4)
+    const later = [0x03, 0x40, 0x20, 0, 0x1a, 0x20, 0, 0x28, 2, 0, 0x22, 0, 0x0d, 0, 0x0b]
+    expect(gasOf(later, { locals })).toBe(6)
+  })
+
   it('counts nothing for a dispatch’s blocks, whatever their number', () => {
     const blocks = Array.from({ length: 200 }, () => [0x02, 0x40]).flat()
     expect(gasOf([...blocks, 0x41, 0, 0x0e, 1, 0, 0, ...Array(200).fill(0x0b)])).toBe(2)
@@ -177,10 +189,55 @@ describe('the memory', () => {
     expect(exports.f0!()).toBe(3)
   })
 
+  it('is paid for by the page', () => {
+    expect(gasOf([0x41, 2, 0x40, 0, 0x1a])).toBe(3 + 2 * 32_768)
+  })
+
   it('fails to grow past the end, also by a number that wraps around', () => {
     const exports = instantiate(meterModule(moduleOf([0x41, 0x7f, 0x40, 0], { results: [0x7f] }), options))
     expect(exports.f0!()).toBe(-1)
     expect(exports[meteringExports.pages]!.value).toBe(1)
+  })
+})
+
+describe('the budget', () => {
+  const budgetOf = (code: number[] = []) => {
+    const exports = instantiate(meterModule(moduleOf(code), options)) as Record<string, (...args: number[]) => number>
+    const { begin, spend, gas, calls } = meteringExports
+    return {
+      begin: exports[begin]!,
+      spend: exports[spend]!,
+      run: exports.f0!,
+      look: () => [exports[gas]!(), exports[calls]!()],
+    }
+  }
+
+  it('keeps gas and calls apart, up to the highest limits', () => {
+    const { begin, spend, look } = budgetOf()
+    expect(look()[1]).toBe(depthMax)
+    for (const [gas, calls] of [
+      [0, 0],
+      [1, 4_095],
+      [1e15, 4_000],
+    ] as const) {
+      begin(gas, calls)
+      expect(look()).toEqual([gas, calls])
+      spend(gas)
+      expect(look()).toEqual([0, calls])
+      expect(() => spend(1)).toThrow(WebAssembly.RuntimeError)
+      expect(look()).toEqual([-1, calls])
+    }
+  })
+
+  it('tells a call too many from too little gas', () => {
+    const { begin, run, look } = budgetOf([0x10, 0])
+    begin(0, 5)
+    expect(run).toThrow(WebAssembly.RuntimeError)
+    expect(look()).toEqual([0, -1])
+  })
+
+  it('has room for so many calls only', () => {
+    expect(() => meterModule(moduleOf([]), { ...options, callDepthMax: 4_096 })).toThrow('4096 unfinished calls')
   })
 })
 

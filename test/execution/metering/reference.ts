@@ -15,6 +15,11 @@ export interface State {
   globals: number[]
 }
 
+interface Limits {
+  depthMax: number
+  pagesMax: number
+}
+
 export type Verdict =
   | { kind: 'values'; values: number[]; count: number }
   | { kind: 'trap'; why: 'division' | 'unreachable' | 'depth' | 'fuel' }
@@ -44,7 +49,7 @@ export function runReference(
   program: Program,
   entry: number,
   args: number[],
-  { state, fuel, depthMax, pagesMax }: { state: State; fuel: number; depthMax: number; pagesMax: number },
+  { state, fuel, depthMax, pagesMax }: Limits & { state: State; fuel: number },
 ): Verdict {
   let count = 0
   let depth = 0

@@ -1,5 +1,6 @@
 /** What `ctx` offers, and what it refuses. */
 import { generateKeyPairSync, sign } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as limits from '../../../src/execution/sandbox/limits.ts'
 import { addressOf, createMemoryNetwork } from '../../contract/memory-host.ts'
@@ -41,6 +42,32 @@ describe('context', () => {
     }
     expect(network.call('alice', 'test', 'run', values)).toMatchObject({ status: 'ok' })
     for (const [key, value] of Object.entries(values)) expect(network.stored('test', key)).toBe(JSON.stringify(value))
+  })
+
+  it('writes any value as JSON.stringify does, whichever way it takes to the host', () => {
+    const network = createMemoryNetwork(shared)
+    network.deploy('test', scriptRunning(`args.forEach((value, index) => ctx.state.set('k' + index, value))`))
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('\ud800', 'a\udc00', '\ufffd', 'null', '"\\\n\u2028'),
+    )
+    const fields = fc.dictionary(text, text, { maxKeys: 4 })
+    const values = fc.array(fc.oneof(text, fields, fc.jsonValue()), { minLength: 1, maxLength: 20 })
+    fc.assert(
+      fc.property(values, (list) => {
+        expect(network.call('alice', 'test', 'run', list)).toMatchObject({ status: 'ok' })
+        const stored = list.map((_, index) => network.stored('test', `k${index}`))
+        // Parsed first: of a number's digits and the order of keys, what the call is given is one text.
+        expect(stored).toEqual((JSON.parse(JSON.stringify(list)) as unknown[]).map((value) => JSON.stringify(value)))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('refuses texts that only together are too long', () => {
+    const half = limits.VALUE_BYTES_MAX / 2
+    expect(codeOf(`ctx.state.set('k', { a: 'x'.repeat(${half}), b: 'x'.repeat(${half}) })`)).toBe('LIMIT')
+    expect(codeOf(`ctx.state.set('k', '"'.repeat(${half}))`)).toBe('LIMIT')
   })
 
   it('reads, deletes and scans in byte order', () => {

@@ -128,6 +128,8 @@ const memory = filling({
   'maps without end': 'const map = new Map(); for (let i = 0; ; i++) map.set(i, {})',
   'symbols without end': 'const all = []; for (let i = 0; ; i++) all.push(Symbol(i))',
   'shapes without end': 'const all = []; for (let i = 0; ; i++) all.push({ ["k" + i]: i })',
+  'objects behind a long chain of shapes':
+    'const all = []; for (let i = 0; i < 12000; i++) all.push({ ["k" + i]: i }); for (;;) ({ a: 1 })',
   'functions without end': 'const all = []; for (;;) all.push(() => all)',
   'one huge buffer': 'return new ArrayBuffer(2 ** 31).byteLength',
   'one huge array': 'return new Array(2 ** 32 - 1).fill(0).length',
