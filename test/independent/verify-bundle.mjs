@@ -49,18 +49,17 @@ const headerHash = (header) => {
   const values = headerNames.map((name) => (typeof fields[name] === 'number' ? fields[name] : hex(fields[name])))
   return hash(encode(['quorate/header/1', ...values]))
 }
-const certified = (header, { height, blockHash, signatures }, trust) => {
+const certified = (header, { height, blockHash, signatures }, { epoch, keys, quorum, hash: set }) => {
   const own = headerHash(header)
-  must(header.genesisHash === genesisHash && header.validatorsHash === trust.hash, 'a header of other validators')
-  must(header.epoch === trust.epoch && height === header.height, 'a header or certificate of another place')
+  must(header.genesisHash === genesisHash && header.validatorsHash === set, 'a header of other validators')
+  must(header.epoch === epoch && height === header.height, 'a header or certificate of another place')
   must(blockHash === own.toString('hex'), 'a certificate for another header')
   const signed = encode(['quorate/exec/1', hex(genesisHash), header.epoch, hex(header.validatorsHash), height, own])
   const jwk = (key) => ({ key: { kty: 'OKP', crv: 'Ed25519', x: key.toString('base64url') }, format: 'jwk' })
-  const holds = ({ signer: i, signature }) =>
-    i in trust.keys && verify(null, signed, jwk(trust.keys[i]), hex(signature))
+  const holds = ({ signer, signature }) => signer in keys && verify(null, signed, jwk(keys[signer]), hex(signature))
   must(signatures.every(holds), 'a signature does not verify')
-  const signers = new Set(signatures.map(({ signer }) => trust.keys[signer])).size
-  return must(signers === signatures.length && signers >= trust.quorum, 'no quorum signed') ?? header
+  const signers = new Set(signatures.map(({ signer }) => keys[signer])).size
+  return must(signers === signatures.length && signers >= quorum, 'no quorum signed') ?? header
 }
 const trustIn = (record) => {
   const { tag, epoch, start, validators } = decode(record, 'tag epoch start validators')
