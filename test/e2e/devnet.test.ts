@@ -1,4 +1,5 @@
 // What the README promises, done as a user does it: `quorate devnet` and the commands beside it, over real processes.
+import { execFile } from 'node:child_process'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -34,6 +35,16 @@ async function until<T>(
       throw new Error(`${what}: not within ${timeoutMs} ms: ${JSON.stringify(value)} ${String(value)}`)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
+}
+
+/** The verifier that has no code of ours. */
+function verifyAlone(file: string, genesisHash: string): Promise<{ code: number; stdout: string }> {
+  const verifier = join(import.meta.dirname, '../independent/verify-bundle.mjs')
+  return new Promise((resolve) => {
+    execFile(process.execPath, [verifier, file, genesisHash], (error, stdout) =>
+      resolve({ code: error === null ? 0 : 1, stdout }),
+    )
+  })
 }
 
 describe('a devnet', () => {
@@ -99,6 +110,56 @@ describe('a devnet', () => {
     expect((await devnet.json('state', 'get', 'counter', 'n')).value).toBe(2)
     expect((await devnet.json('contract', 'show', 'counter')).version).toBe(1)
   }, 60_000)
+
+  it('proves what it holds to whoever knows the genesis hash, with our code or without', async () => {
+    const paid = await pay('2', '--json')
+    const { id, height } = JSON.parse(paid.stdout) as { id: string; height: number }
+    const { genesisHash } = await ask<{ genesisHash: string }>(devnet.url(0, '/v1/status'))
+    const { result: balance } = await devnet.json('view', 'token', 'balanceOf', JSON.stringify({ account: bob }))
+    const range = ['--from', String(height), '--to', String(height)]
+    // biome-ignore lint/suspicious/noExplicitAny: bundles of three kinds are changed here.
+    const questions: [command: string[], proven: object, tamper: (document: any) => unknown][] = [
+      [
+        ['tx', 'show', id],
+        { id, status: 'ok', events: [{ name: 'Transfer', data: { amount: '2' } }] },
+        (document) => Object.assign(document.args, { amount: '3' }),
+      ],
+      [
+        ['state', 'get', 'token', `balance/${bob}`],
+        { key: `balance/${bob}`, present: true, value: balance },
+        (document) => Object.assign(document, { value: '1000' }),
+      ],
+      [
+        ['state', 'get', 'token', 'balance/nobody'],
+        { present: false, value: null },
+        ({ proof }) => Object.assign(proof, { siblings: proof.siblings.slice(1) }),
+      ],
+      [
+        ['events', ...range],
+        { from: height, to: height, events: [{ name: 'Transfer' }] },
+        ({ blocks }) => blocks[0].receipts.pop(),
+      ],
+    ]
+    const file = join(devnet.directory, '..', 'proof.json')
+    const verify = (...trusted: string[]) => devnet.run('verify', file, '--json', ...trusted)
+    for (const [command, proven, tamper] of questions) {
+      const bundle = await devnet.json(...command, '--prove', '--genesis-hash', genesisHash)
+      await writeFile(file, JSON.stringify(bundle))
+      const alone = await verifyAlone(file, genesisHash)
+      expect([alone.code, JSON.parse(alone.stdout)]).toMatchObject([0, proven])
+      const verified = await verify('--genesis-hash', genesisHash)
+      expect([verified.code, JSON.parse(verified.stdout)]).toMatchObject([0, { genesisHash, epoch: 0 }])
+
+      tamper(bundle.document)
+      await writeFile(file, JSON.stringify(bundle))
+      expect(await verifyAlone(file, genesisHash)).toEqual({ code: 1, stdout: '' })
+      const refused = await verify('--genesis-hash', genesisHash)
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('BAD_PROOF')])
+    }
+    await writeFile(file, await (await fetch(devnet.url(1, `/v1/transactions/${id}?prove=true`))).text())
+    const bare = await verify('--genesis', join(devnet.directory, 'genesis.json'))
+    expect([bare.code, JSON.parse(bare.stdout)]).toMatchObject([0, { genesisHash, id }])
+  }, 120_000)
 
   it('says on one line what is wrong, and exits 1 or 2', async () => {
     const cases: [string[], number, string][] = [
