@@ -67,7 +67,7 @@ export function transactionOf(
   return transactionJson(decodeTransaction(wires[index]!), block.receipts[index]!, place, node.explain)
 }
 
-/** Everything needed to check, trusting nobody, that the receipt is that of the transaction (docs/protocol.md, "Light clients"). */
+/** Everything needed to check, trusting nobody, that the receipt is that of the transaction (docs/proofs.md, "Transactions"). */
 export function transactionProof(block: StoredBlock, index: number, wires: Uint8Array[]) {
   const { header, receipts, certificate } = block
   const ids = receipts.map((receipt) => fromHex(receipt.txId))

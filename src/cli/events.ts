@@ -49,6 +49,11 @@ async function printItems(context: Context, client: Client, options: Omit<Option
   for await (const item of client.events({ ...options, onProblem })) context.print(item, itemText(item))
 }
 
+/** A height that nobody has certified yet comes later. */
+function orWait(error: unknown): undefined {
+  if ((error as { code?: unknown }).code !== 'TIMEOUT') throw error
+}
+
 /** A bundle is of whole blocks: a filter would leave out what proves that nothing is left out. */
 async function printBundles(context: Context, client: Client, { contract, name, from, to }: Options & { to: number }) {
   if (contract !== undefined || name !== undefined) {
@@ -56,7 +61,9 @@ async function printBundles(context: Context, client: Client, { contract, name, 
   }
   const { prover } = client.parts
   for (let next = from ?? to; next <= to; ) {
-    const { document, proven } = await prover.range(next, to)
+    const answer = await prover.range(next, to).catch(orWait)
+    if (answer === undefined) continue
+    const { document, proven } = answer
     context.print(await prover.bundle('events', document), '')
     context.note(verifiedText(proven))
     next = proven.to + 1

@@ -89,7 +89,7 @@ export function createNodes(options: NodesOptions): Nodes {
 
   /** Height 0 is seen by everyone and needs no asking. */
   const withHeight = (path: string, query: Query): string =>
-    path + queryText({ ...query, minHeight: minHeight === 0 ? undefined : minHeight })
+    path + queryText({ ...query, minHeight: Math.max(minHeight, Number(query.minHeight ?? 0)) || undefined })
 
   return {
     look: (path, query = {}) => anyNode({ path: path + queryText(query), timeoutMs }),

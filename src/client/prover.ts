@@ -83,10 +83,9 @@ export function createProver({
       const query: Query = { prove: true, height }
       return nodes.proven(path, query, check, 'UNKNOWN_KEY')
     },
-    range: (from, to) => nodes.proven('/v1/events/range', { from, to }, checkRange({ from, to })),
+    range: (from, to) => nodes.proven('/v1/events/range', rangeQuery(from, to), checkRange({ from, to })),
     rangeAt(endpoint, { from, to }, { timeoutMs, signal }) {
-      // Nobody certifies genesis: it is proven by the block that follows on it.
-      const query = { from, to, minHeight: Math.max(from, 1) }
+      const query = rangeQuery(from, to)
       return nodes.attempt(endpoint, { path: '/v1/events/range', query, timeoutMs, signal }, checkRange({ from, to }))
     },
     async bundle(kind, document) {
@@ -95,6 +94,9 @@ export function createProver({
     },
   }
 }
+
+/** A node waits a while for the height. Nobody certifies genesis: it is proven by the block that follows on it. */
+const rangeQuery = (from: number, to: number | undefined) => ({ from, to, minHeight: Math.max(from, 1) })
 
 function outOfTime(height: number, asked: string): ClientError {
   return new ClientError('BAD_PROOF', `the value is that of height ${height}, asked for was ${asked}: ask another node`)

@@ -100,6 +100,13 @@ describe('events', () => {
     })
   })
 
+  test('of blocks to come are waited for', async () => {
+    const waiting = cli('events', '--from', '3', '--to', '3', '--prove', '--json')
+    served.test.addBlock([])
+    const { json } = await waiting
+    expect(json).toMatchObject({ kind: 'events', document: { from: 3, to: 3 } })
+  })
+
   test.each([
     [['--from', '2', '--to', '1'], /--to 1 lies before --from 2/],
     [['--contract', 'No'], /"No" is no contract's name/],

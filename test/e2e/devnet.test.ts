@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ran, root } from '../cli/linked.ts'
 import { createDevnet, type Devnet, type Running } from './devnet.ts'
 
 interface Status {
@@ -156,6 +157,11 @@ describe('a devnet', () => {
       const refused = await verify('--genesis-hash', genesisHash)
       expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('BAD_PROOF')])
     }
+    const readme = await readFile(join(root, 'README.md'), 'utf8')
+    const commands = /## Check it yourself\n.*?```sh\n(.*?)```/s.exec(readme)![1]!.replaceAll('proof.json', file)
+    const environment = { QUORATE_NODE: devnet.url(0, ''), QUORATE_KEYSTORE: join(devnet.directory, 'keystore') }
+    const shown = await ran('sh', ['-ec', commands], root, environment)
+    expect([shown.code, shown.output]).toEqual([0, expect.stringContaining('"kind":"events","from":0,"to":1')])
     await writeFile(file, await (await fetch(devnet.url(1, `/v1/transactions/${id}?prove=true`))).text())
     const bare = await verify('--genesis', join(devnet.directory, 'genesis.json'))
     expect([bare.code, JSON.parse(bare.stdout)]).toMatchObject([0, { genesisHash, id }])
@@ -317,7 +323,6 @@ it('quorate start refuses a genesis document of another engine', async () => {
     const up = await devnet.up()
     await up.end('SIGINT')
     await copyFile(join(devnet.directory, 'genesis.json'), join(home, 'genesis.json'))
-    const { readFile } = await import('node:fs/promises')
     const text = await readFile(join(home, 'genesis.json'), 'utf8')
     await writeFile(
       join(home, 'genesis.json'),

@@ -12,7 +12,7 @@ import {
   verifyEventRange,
   verifyState,
 } from '../../src/light/index.ts'
-import { epochRecordCodec } from '../../src/types/epoch.ts'
+import { epochRecordCodec, genesisCodec } from '../../src/types/epoch.ts'
 import { decode, encode } from '../../src/types/schema.ts'
 import { createChain } from '../client/chain.ts'
 import { createSamples, type Samples, shownGenesis } from './samples.ts'
@@ -166,6 +166,12 @@ describe('nothing but', () => {
     },
   )
 
+  test('the genesis document that the network is named by', () => {
+    const genesis = createChain(5).genesis
+    const bundle = { ...samples.bundles.value, genesis: Buffer.from(encode(genesisCodec, genesis)).toString('base64') }
+    expect(() => verifyBundle(bundle, trusted())).toThrow(/genesisHash says "[0-9a-f]{64}", proven is "[0-9a-f]{64}"/)
+  })
+
   test('the network asked for', () => {
     const other = { genesisHash: 'ab'.repeat(32) }
     expect(() => verifyBundle(samples.bundles.value, other)).toThrow(expect.objectContaining({ code: 'WRONG_NETWORK' }))
@@ -234,10 +240,15 @@ describe('a trusted header', () => {
   })
 
   test('names the validators of its epoch: others are refused, whoever certified them', () => {
-    const header = { ...headerAt(3), validatorsHash: 'ab'.repeat(32) }
-    expect(() => verifyBundle(samples.bundles.value, { header })).toThrow(
-      /epoch 1 has other validators than the trusted/,
-    )
+    for (const [height, epoch] of [
+      [1, 0],
+      [3, 1],
+      [6, 2],
+    ] as const) {
+      const header = { ...headerAt(height), validatorsHash: 'ab'.repeat(32) }
+      const reason = `epoch ${epoch} has other validators than the trusted header says`
+      expect(() => verifyBundle(samples.bundles.value, { header })).toThrow(reason)
+    }
   })
 
   test('is the only one of its height', () => {
