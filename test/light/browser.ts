@@ -43,8 +43,9 @@ export interface Verdict {
   /** What is proven, in short, or why it is refused. */
   proven?: { kind: string; height: number; value?: string }
   reason?: string
-  /** Of `rounds` verifications. */
+  /** Of `rounds` verifications, on the clock: the one in the middle, and the one of the first tenth. */
   medianMs: number
+  fastestMs: number
 }
 
 export interface Question {
@@ -71,7 +72,7 @@ for (const [name, bundle] of Object.entries(bundles)) {
     times.push(performance.now() - start)
   }
   times.sort((a, b) => a - b)
-  verdicts[name] = { ...verdict, medianMs: times[times.length >> 1] }
+  verdicts[name] = { ...verdict, medianMs: times[times.length >> 1], fastestMs: times[Math.floor(times.length / 10)] }
 }
 await fetch('/verdicts', { method: 'POST', body: JSON.stringify(verdicts) })
 </script>`
