@@ -162,7 +162,7 @@ export function createChain(count = 4): Chain {
     endEpoch,
     certify(header) {
       const signed = { ...header, time: Date.parse(header.time), proposers: fromHex(header.proposers) }
-      return { header, certificate: certificateJson(certificateOf(signed, [0, 1, 2])) }
+      return { header, certificate: certificateJson(certificateOf(signed, [...keys.keys()])) }
     },
     links: () => links,
     stateDocument,

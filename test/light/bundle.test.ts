@@ -285,5 +285,17 @@ describe('a document is of what was asked for:', () => {
     expect(() => verifyEventRange(document, { from: 3, to: 4 }, trusts[2]!)).toThrow(
       /ends with block 5, asked for was 4/,
     )
+    const last = document.blocks[2]!
+    const forged = chain.certify({ ...last.header, height: 7 })
+    const leap = {
+      ...document,
+      to: 7,
+      next: 8,
+      certificate: forged.certificate,
+      blocks: [document.blocks[1], { ...last, header: forged.header }],
+    }
+    expect(() => verifyEventRange({ ...leap, from: 4 }, undefined, trusts[2]!)).toThrow(
+      /block 7 has a height that does not follow/,
+    )
   })
 })
