@@ -23,7 +23,9 @@ export const keyOf = (id: number): KeyPair & { address: string } => {
   return { publicKey: pair.publicKey, sign: pair.sign, address: addressOf(pair.publicKey) }
 }
 
-export type Outcome = Partial<Pick<Receipt, 'status' | 'code' | 'message' | 'gasUsed' | 'result' | 'events'>>
+export type Outcome = Partial<
+  Pick<Receipt, 'sender' | 'nonce' | 'status' | 'code' | 'message' | 'gasUsed' | 'result' | 'events'>
+>
 
 export interface Chain {
   genesis: Genesis

@@ -15,6 +15,7 @@ import {
 import { epochRecordCodec, genesisCodec } from '../../src/types/epoch.ts'
 import { decode, encode } from '../../src/types/schema.ts'
 import { createChain } from '../client/chain.ts'
+import { naivePath } from '../ledger/naive-tree.ts'
 import { createSamples, type Samples, shownGenesis } from './samples.ts'
 import { at, parentOf, pathsOf, tampered } from './tamper.ts'
 
@@ -219,6 +220,15 @@ describe('epochs', () => {
     expect(() => followEpoch(trust, { ...forged, record: changedRecord(change) })).toThrow(reason)
   })
 
+  test('have no blocks before their first, whoever signs them', () => {
+    const { chain, trusts } = samples
+    const document = copyOf(chain.stateDocument('token', 'owner'))
+    const early = chain.certify({ ...document.proof.header, height: 4 })
+    expect(() =>
+      verifyState({ ...document, height: 4, proof: { ...document.proof, ...early } }, undefined, trusts[2]!),
+    ).toThrow(/height 4, epoch 2 begins above 4/)
+  })
+
   test('do not end before their last block', () => {
     const { chain, trusts } = samples
     const { header, certificate } = copyOf(chain.stateDocument('token', 'owner').proof)
@@ -273,6 +283,14 @@ describe('a document is of what was asked for:', () => {
     expect(() => verifyState(other, asked, trusts[2]!)).toThrow(
       /about "balance\/4" of token, asked for was "balance\/3"/,
     )
+    const found = { ...chain.stateDocument('token', 'owner'), code: 'UNKNOWN_KEY' }
+    expect(() => verifyState(found, undefined, trusts[2]!)).toThrow(
+      /a problem document, proven is that the key has a value/,
+    )
+    const { header, certificate } = copyOf(found).proof
+    const proof = { header, certificate, key: 'nobody', value: null, ...naivePath(chain.state, 'nobody') }
+    const nameless = { key: 'nobody', value: null, height: 6, proof }
+    expect(() => verifyState(nameless, undefined, trusts[2]!)).toThrow(/names no contract/)
     const problem = { ...chain.stateDocument('token', 'balance/99'), code: 'UNKNOWN_BLOCK' }
     expect(() => verifyState(problem, undefined, trusts[2]!)).toThrow(/code says "UNKNOWN_BLOCK"/)
   })

@@ -92,6 +92,38 @@ describe('a changed document is refused:', () => {
   })
 })
 
+describe('a receipt is that of its transaction:', () => {
+  const sign = (network: string, args: string, nonce = 0) => {
+    const call = { network, nonce, expires: 9, gasLimit: 99, contract: 'token', method: 'transfer', args }
+    return signTransaction(keyOf(7), call)
+  }
+
+  test('not of another one that its sender signed with the same nonce', async () => {
+    const { chain, ids, trust } = await sampleChain()
+    const { wire } = await sign(chain.genesisHash, '{"to":"x","amount":"500"}')
+    const document = structuredClone(chain.document(ids[0]!))
+    document.args = { to: 'x', amount: '500' }
+    document.proof.transaction = Buffer.from(wire).toString('base64')
+    expect(() => verifyTransaction(document, ids[0]!, trust)).toThrow(/another id than its receipt/)
+  })
+
+  // No correct validator signs such blocks.
+  test('not of one for another network, nor of another sender or nonce', async () => {
+    const { chain, trust } = await sampleChain()
+    const foreign = await sign('ab'.repeat(32), '{}', 3)
+    chain.append([{ wire: foreign.wire }])
+    expect(() => verifyTransaction(chain.document(foreign.id), foreign.id, trust)).toThrow(/for another network/)
+    for (const [nonce, lie] of [
+      [4, { nonce: 5 }],
+      [6, { sender: 'ab'.repeat(32) }],
+    ] as const) {
+      const { wire, id } = await sign(chain.genesisHash, '{}', nonce)
+      chain.append([{ wire, outcome: lie }])
+      expect(() => verifyTransaction(chain.document(id), id, trust)).toThrow(/its receipt is not of its transaction/)
+    }
+  })
+})
+
 describe('a certificate counts', () => {
   const provenBy = async (signers: number[]) => {
     const { chain, ids, trust } = await sampleChain()
