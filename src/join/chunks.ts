@@ -24,8 +24,8 @@ interface Wanted {
   askedAt: number
 }
 
-/** Requests under way, the check of their answers included: six of the largest chunks are 84 MiB. */
-const OPEN_MAX = 6
+/** Requests under way, the check of their answers included: so many of the largest chunks are 112 MiB, of usual ones 1. */
+const OPEN_MAX = 8
 const REQUEST_TIMEOUT_MS = 10_000
 /** A chunk that nobody brought in this time is asked of another peer as well. */
 const LATE_MS = 2_000

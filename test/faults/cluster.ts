@@ -1,7 +1,7 @@
 // Validators as real processes that a test starts, stops, kills and pauses one by one; `quorate devnet` would start them together.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,6 +47,16 @@ export interface ClusterOptions {
   route?(from: number, to: number, target: { host: string; port: number }): Promise<{ host: string; port: number }>
   /** What others are told to dial; where the node listens unless told. */
   announce?: string
+  /** Full addresses of nodes outside the cluster that all of it dial. */
+  strangers?: string[]
+  /** Changes the genesis document before anybody reads it. */
+  genesis?(document: GenesisDocument): void
+}
+
+/** What tests change of genesis.json. */
+export interface GenesisDocument {
+  parameters: Record<string, number | string>
+  contracts: { name: string; code: string; init: unknown; owner: string }[]
 }
 
 export interface Cluster {
@@ -111,6 +121,7 @@ export async function createCluster(size = 4, options: ClusterOptions = {}): Pro
   const directory = await mkdtemp(join(tmpdir(), 'quorate-faults-'))
   const port = await freePorts()
   await prepareFolder(directory, { validators: size, observers: 0 }, port, () => {})
+  if (options.genesis !== undefined) await editGenesis(directory, size, options.genesis)
   const place = options.place ?? (() => ({ host: '127.0.0.1', prefix: [] }))
   const nodes = nodesOf({ validators: size, observers: 0 }, directory, port).map((node, index) => ({
     ...node,
@@ -124,7 +135,7 @@ export async function createCluster(size = 4, options: ClusterOptions = {}): Pro
 
   async function flagsOf(index: number): Promise<string[]> {
     const { host, apiPort, p2pPort } = nodes[index]!
-    const bootstrap: string[] = []
+    const bootstrap = [...(options.strangers ?? [])]
     for (const [other, { host: otherHost, p2pPort: otherPort }] of nodes.entries()) {
       if (other === index) continue
       const target = { host: otherHost, port: otherPort }
@@ -216,7 +227,15 @@ export async function createCluster(size = 4, options: ClusterOptions = {}): Pro
   }
 }
 
-async function freePorts(): Promise<number> {
+async function editGenesis(directory: string, size: number, edit: (document: GenesisDocument) => void): Promise<void> {
+  const document = JSON.parse(await readFile(join(directory, 'genesis.json'), 'utf8')) as GenesisDocument
+  edit(document)
+  for (let index = 0; index < size; index++)
+    await writeFile(join(directory, `node-${index}`, 'genesis.json'), JSON.stringify(document))
+}
+
+/** The first of so many neighbouring free ports. */
+export async function freePorts(): Promise<number> {
   const steps = 1_000
   for (let step = 0; step < steps; step++) {
     const first = PORTS_FROM + ((process.pid * 7 + step * 13) % steps) * PORTS_PER_CLUSTER
