@@ -5,16 +5,14 @@
 //
 // The figure that counts is the multiple: blocks per second while catching up, over blocks per second of the running network in the
 // same run and under the same load. --profile writes the returning validator's CPU profiles into the kept folder.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { openSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { type DevnetNode, nodesOf, p2pAddressOf, prepareFolder } from '../src/cli/devnet-folder.ts'
-import { settingFlags } from '../src/cli/devnet-processes.ts'
-import { cpuSeconds, createTransfers, post, quorate } from './support.ts'
+import { type DevnetNode, nodesOf, prepareFolder } from '../src/cli/devnet-folder.ts'
+import { createLoad, start, statusOf, stop, stopAll, until } from './nodes.ts'
+import { cpuSeconds } from './support.ts'
 
 const { values } = parseArgs({
   options: {
@@ -28,100 +26,8 @@ const { values } = parseArgs({
 const blocksOff = Number(values.blocks)
 const loadShare = Number(values.load)
 const port = Number(values.port)
-const PEAK_TRANSACTIONS = 6_000
-const SENDERS = 200
-const POLL_MS = 100
-
-interface Status {
-  height: number
-  certifiedHeight: number
-  genesisHash: string
-  syncing: { from: number; to: number } | null
-}
-
-async function statusOf({ apiPort }: DevnetNode): Promise<Status | undefined> {
-  try {
-    return (await (await fetch(`http://127.0.0.1:${apiPort}/v1/status`)).json()) as Status
-  } catch {
-    return undefined
-  }
-}
-
-async function until<T>(what: string, timeoutMs: number, look: () => Promise<T | undefined | false>): Promise<T> {
-  const end = performance.now() + timeoutMs
-  for (;;) {
-    const found = await look()
-    if (found !== undefined && found !== false) return found
-    if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs / 1_000} s`)
-    await sleep(POLL_MS)
-  }
-}
-
-const running = new Map<string, ChildProcess>()
-
-async function start(node: DevnetNode, nodes: DevnetNode[], flags: string[] = []): Promise<ChildProcess> {
-  const bootstrap = await Promise.all(nodes.filter((other) => other !== node).map(p2pAddressOf))
-  const log = openSync(node.log, 'a')
-  const args = [...flags, quorate, 'start', '--home', node.home, ...settingFlags(node, bootstrap)]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', log, log] })
-  running.set(node.name, child)
-  return child
-}
-
-async function stop(node: DevnetNode): Promise<void> {
-  const child = running.get(node.name)
-  running.delete(node.name)
-  if (child === undefined || child.exitCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await ended
-}
-
-/** Transfers to these nodes in turn. */
-async function createLoad(directory: string, genesisHash: string, nodes: DevnetNode[]) {
-  const urls = nodes.map(({ apiPort }) => `http://127.0.0.1:${apiPort}`)
-  const { next } = await createTransfers({ directory, urls, genesisHash }, SENDERS)
-  let turn = 0
-  const send = (txs: string[], query?: string) => post(urls[turn++ % urls.length]!, txs, query)
-  return {
-    /** Transactions per second with as much in flight as the network takes. */
-    async peak(): Promise<number> {
-      const batches = [...Array(PEAK_TRANSACTIONS / 100).keys()]
-      const texts = [] as string[][]
-      for (const _ of batches) texts.push(await next(100))
-      const begin = performance.now()
-      await Promise.all(
-        Array.from({ length: 20 }, async () => {
-          for (let txs = texts.shift(); txs !== undefined; txs = texts.shift()) await send(txs)
-        }),
-      )
-      return (PEAK_TRANSACTIONS * 1_000) / (performance.now() - begin)
-    },
-    /** Sends at a rate until the returned function is called, in small portions as clients do. */
-    steady(perSecond: number): () => Promise<void> {
-      let stopped = false
-      const open = new Set<Promise<unknown>>()
-      const sending = (async () => {
-        const begin = performance.now()
-        let done = 0
-        while (!stopped) {
-          const due = Math.floor(((performance.now() - begin) / 1_000) * perSecond) - done
-          if (due > 0) {
-            done += due
-            const one = send(await next(due), '').finally(() => open.delete(one))
-            open.add(one)
-          }
-          await sleep(10)
-        }
-        await Promise.all(open)
-      })()
-      return () => {
-        stopped = true
-        return sending
-      }
-    },
-  }
-}
+/** Also where a snapshot would be quicker. */
+const byBlocks = { 'ledger.joinBySnapshot': false }
 
 /** From the first new block to the tip: how fast this node goes, and how fast the network goes meanwhile. */
 async function follow(node: DevnetNode, child: ChildProcess, reference: DevnetNode, timeoutMs: number) {
@@ -161,12 +67,6 @@ async function follow(node: DevnetNode, child: ChildProcess, reference: DevnetNo
   }
 }
 
-// However this program ends, its nodes end with it.
-process.on('exit', () => {
-  for (const child of running.values()) child.kill('SIGTERM')
-})
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-
 const directory = resolve(values.keep ?? (await mkdtemp(join(tmpdir(), 'quorate-catch-up-'))))
 const size = { validators: 4, observers: 1 }
 let stopLoad: (() => Promise<void>) | undefined
@@ -198,7 +98,7 @@ try {
   const live = (gone - stoppedAt) / ((performance.now() - begun) / 1_000)
 
   const flags = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${join(directory, 'profiles')}`] : []
-  const back = await follow(returning, await start(returning, nodes, flags), first, 600_000)
+  const back = await follow(returning, await start(returning, nodes, byBlocks, flags), first, 600_000)
 
   console.error(`live ${live.toFixed(1)} blocks/s; ${returning.name} is back: ${JSON.stringify(back)}`)
 
@@ -212,7 +112,7 @@ try {
   const votesSeconds = (performance.now() - votesSince) / 1_000
   await start(third, nodes)
 
-  const joined = await follow(observer, await start(observer, nodes), first, 600_000)
+  const joined = await follow(observer, await start(observer, nodes, byBlocks), first, 600_000)
   await stopLoad()
   stopLoad = undefined
   const round = (value: number) => +value.toFixed(1)
@@ -234,11 +134,6 @@ try {
   )
 } finally {
   await stopLoad?.().catch(() => {})
-  for (const child of running.values()) {
-    if (child.exitCode !== null) continue
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGTERM')
-    await ended
-  }
+  await stopAll()
   if (values.keep === undefined) await rm(directory, { recursive: true, force: true })
 }

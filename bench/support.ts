@@ -75,10 +75,11 @@ export interface Transfers {
   next(count: number): Promise<string[]>
 }
 
-/** Transfers in a ring of senders, whom the devnet's alice has given what they need. */
+/** Transfers in a ring of senders, to whom the devnet's alice gives what they need; `firstNonce` is her next one. */
 export async function createTransfers(
   { directory, urls, genesisHash }: Pick<Devnet, 'directory' | 'urls' | 'genesisHash'>,
   senderCount: number,
+  firstNonce = 0,
 ): Promise<Transfers> {
   const alice = await loadKey(keystoreOf(directory), 'alice')
   const senders = Array.from({ length: senderCount }, (_, index) =>
@@ -94,7 +95,9 @@ export async function createTransfers(
     args: JSON.stringify({ to, amount }),
   })
   const funding = await Promise.all(
-    senders.map((sender, index) => signTransaction(alice, call(index, addressOf(sender.publicKey), '1000'))),
+    senders.map((sender, index) =>
+      signTransaction(alice, call(firstNonce + index, addressOf(sender.publicKey), '1000')),
+    ),
   )
   await post(
     urls[0]!,
