@@ -1,13 +1,12 @@
-// Restarts on a ledger that is not the one the log was written beside: far above it, made of a snapshot, or below it, lost and fetched anew.
+// A restart on a ledger made of a snapshot, far above what the log was written beside.
 import { describe, expect, it } from 'vitest'
 import { createCore } from '../../src/consensus/core.ts'
-import { type LogRecord, votesFromHeight } from '../../src/consensus/record.ts'
+import type { LogRecord } from '../../src/consensus/record.ts'
 import type { Certificate } from '../../src/types/block.ts'
 import { headerAt } from '../network-edge/support.ts'
 import { epochOf } from './cluster.ts'
 import { bodyOf, Solo } from './solo.ts'
 
-const WINDOW = epochOf(4, {}).parameters.windowBlocks
 const batchAt = (time: number) =>
   bodyOf({ view: 0, proposer: epochOf(4, {}).validators[0]!.key, time, txs: [Uint8Array.of(1)] })
 const domain = { genesisHash: 'ab'.repeat(32), epoch: 0, validatorsHash: 'cd'.repeat(32) }
@@ -89,27 +88,5 @@ describe('a ledger far above the log', () => {
       [1, digest],
       [2, digest],
     ])
-  })
-})
-
-describe('a ledger below the log', () => {
-  it('holds votes back until every promise lies in the window', () => {
-    const highest = WINDOW
-    const records = recordsOf([1, highest], false)
-    expect(votesFromHeight(records, 0, WINDOW)).toBe(0)
-    const later = records.map((record) =>
-      record.type === 'commit' && record.vote.body.seq === highest
-        ? { ...record, vote: { ...record.vote, body: { ...record.vote.body, seq: 700 } } }
-        : record,
-    ) as LogRecord[]
-    expect(votesFromHeight(later, 0, WINDOW)).toBe(700 - WINDOW)
-    expect(votesFromHeight(later, 1, WINDOW)).toBe(0)
-    expect(votesFromHeight([], 0, WINDOW)).toBe(0)
-  })
-
-  it.each(['proposal', 'prepare', 'prepared', 'commit'] as const)('counts a %s', (type) => {
-    const only = recordsOf([9], false).filter((record) => record.type === type)
-    expect(only.length).toBeGreaterThan(0)
-    expect(votesFromHeight(only, 0, 5)).toBe(4)
   })
 })
