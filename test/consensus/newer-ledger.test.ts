@@ -11,6 +11,9 @@ const batchAt = (time: number) =>
   bodyOf({ view: 0, proposer: epochOf(4, {}).validators[0]!.key, time, txs: [Uint8Array.of(1)] })
 const domain = { genesisHash: 'ab'.repeat(32), epoch: 0, validatorsHash: 'cd'.repeat(32) }
 
+/** A rewritten log says up to where it dropped votes. */
+const floor: LogRecord = { type: 'floor', genesisHash: domain.genesisHash, epoch: 0, height: 5_000 }
+
 /** What validator 3 has promised in view 0 for these heights, and that it left the view, if it did. */
 function recordsOf(heights: number[], leaves: boolean): LogRecord[] {
   const solo = new Solo()
@@ -58,9 +61,9 @@ describe('a ledger far above the log', () => {
     expect(new Set(records.map(({ type }) => type))).toEqual(new Set(['proposal', 'prepare', 'prepared', 'commit']))
   })
 
-  it('leaves nothing of them to say, and keeps nothing of them', () => {
+  it('leaves nothing of them to say, and keeps nothing of them but where it is', () => {
     const { core, started } = coreAt(5_000, records)
-    expect([started.send, started.save, core.liveRecords()]).toEqual([[], [], []])
+    expect([started.send, started.save, core.liveRecords()]).toEqual([[], [], [floor]])
     expect(core.state.slots.size).toBe(0)
     expect(core.status()).toMatchObject({ h: 5_000, lastExec: 5_000, view: 0, active: true })
   })
@@ -81,7 +84,7 @@ describe('a ledger far above the log', () => {
     const own = left.find((record) => record.type === 'view-change')!
     const { core, started } = coreAt(5_000, left)
     expect(core.status()).toMatchObject({ view: 1, active: false })
-    expect([core.state.viewChanges.get(3), core.liveRecords()]).toEqual([own.change, [own]])
+    expect([core.state.viewChanges.get(3), ...core.liveRecords()]).toEqual([own.change, floor, own])
     expect(started.save).toEqual([])
     const { digest } = batchAt(10_000)
     expect(own.change.prepared.map(({ seq, digest }) => [seq, digest])).toEqual([
