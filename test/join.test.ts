@@ -76,7 +76,12 @@ describe('joining by a snapshot', () => {
   /** Time runs a hundred times as fast as the join believes. */
   function world(
     peers: Record<string, Answer>,
-    options: { h?: number; claimed?: number; stopped?: () => boolean } = {},
+    options: {
+      h?: number
+      claimed?: number
+      stopped?: () => boolean /** Requests never run out of time. */
+      isPatient?: boolean
+    } = {},
   ) {
     const start = performance.now()
     const now = () => (performance.now() - start) * 100
@@ -126,7 +131,7 @@ describe('joining by a snapshot', () => {
         requests.push({ peer, request })
         if (gone.has(peer)) return Promise.reject(new Error('the connection closed'))
         return new Promise((resolve, reject) => {
-          after(timeoutMs, () => reject(new Error('no answer in time')))
+          if (!options.isPatient) after(timeoutMs, () => reject(new Error('no answer in time')))
           Promise.resolve()
             .then(() => peers[peer]!(request))
             .then(resolve, reject)
@@ -215,6 +220,19 @@ describe('joining by a snapshot', () => {
     expect(one.built()).toBe(1_200)
     await expectWhole(newest)
     expect(one.blamed).toEqual([])
+    // Whoever says that it has it not is not asked for it again and again.
+    expect(
+      one.requests.filter(({ request }) => request.type === 'chunk' && request.height === 1_100).length,
+    ).toBeLessThan(20)
+  })
+
+  it('asks another peer for what is late, and waits for nobody', async () => {
+    const one = world({ silent: onChunks(never), a: honest, b: honest }, { isPatient: true })
+    await one.run()
+    expect(one.built()).toBe(1_200)
+    expect(one.requests.some(({ peer, request }) => peer === 'silent' && request.type === 'chunk')).toBe(true)
+    // In one go: the snapshot was not given up in between.
+    expect(one.requests.filter(({ peer, request }) => peer === 'a' && request.type === 'manifest').length).toBe(1)
   })
 
   it('after a restart asks only for what is missing or damaged, of the snapshot it began', async () => {
@@ -256,7 +274,8 @@ describe('joining by a snapshot', () => {
     one.say()
     one.join.onNoBlock('a', h + 1)
     one.join.onNoBlock('a', h + 1)
-    expect(one.requests).toEqual([])
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect([one.requests, one.holds]).toEqual([[], []])
     one.join.onNoBlock('b', h + 1)
     await one.run()
     expect(one.built()).toBe(1_200)
