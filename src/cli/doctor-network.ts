@@ -199,7 +199,8 @@ const READY_MENDS: Record<Exclude<ReadyView, { ready: true }>['cause'], string> 
   NO_QUORUM: 'start the validators that are missing, or mend the network between; nothing is lost meanwhile',
   STALLED:
     'ask every node, with `--node URL,URL,…`: validators that follow without a vote only show so; the primary changes by itself',
-  SYNCING: 'wait; the height rises while blocks come in. If it does not, mend the network to nodes that have them',
+  SYNCING:
+    'wait; the height rises while blocks come in, and at once when a snapshot is there. If it does not, mend the network to nodes that have them',
   DIVERGED: DIVERGED_MEND,
   DISK: 'mend the disk or make room, then start the node again',
 }

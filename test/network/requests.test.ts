@@ -96,6 +96,32 @@ describe('requests', () => {
     expect(codes.filter((code) => code === 'BUSY')).toHaveLength(12)
   })
 
+  it('about snapshots have room of their own: a flood of them keeps nobody from blocks', async () => {
+    const [asker, answerer] = await pair()
+    let running = 0
+    let most = 0
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    answerer.onRequest = async (_, payload, kind) => {
+      if (kind === 'blocks') return payload
+      most = Math.max(most, ++running)
+      await released
+      return new Uint8Array(2)
+    }
+    const flood = Array.from({ length: 16 }, () =>
+      asker.request(answerer.id, new Uint8Array(1), { timeoutMs: 10_000, kind: 'snapshots' }),
+    )
+    const codes = Promise.all(flood.map(codeOf))
+    await until('as many are served as may be', () => running === 4)
+    const blocks = Array.from({ length: 8 }, () => asker.request(answerer.id, Uint8Array.of(7), { timeoutMs: 5_000 }))
+    expect((await Promise.all(blocks)).map(([byte]) => byte)).toEqual(Array(8).fill(7))
+    release()
+    expect((await codes).filter((code) => code === 'answered')).toHaveLength(4)
+    expect(most).toBe(4)
+  })
+
   it('are not sent beyond what one peer may be asked at a time', async () => {
     const node = await startNode({ name: 'a' })
     const raw = await connectRaw(node)
