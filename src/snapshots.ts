@@ -9,7 +9,7 @@ import { decode } from './types/schema.ts'
 import { startWorker, type WorkerClient, workerFile } from './worker-client.ts'
 
 export interface SnapshotsPorts {
-  options: Omit<SnapshotterOptions, 'stopped'>
+  options: Omit<SnapshotterOptions, 'stopped' | 'niceness'>
   /** The genesis parameter. */
   intervalBlocks: number
   /** How many are kept; with 0 none is made. */
@@ -42,45 +42,32 @@ export interface Snapshots {
   stop(): Promise<void>
 }
 
+/** The lowest there is: what making one costs is time that nobody else wants. */
+const MAKER_NICENESS = 19
+/** Like the executor's, whose work it spares. */
+const JOINER_NICENESS = 10
+
 export function createSnapshots(ports: SnapshotsPorts): Snapshots {
   const { options, intervalBlocks, kept, now } = ports
   const root = options.snapshots
   const shelf = createShelf({ root, kept: Math.max(1, kept), onDropped: ports.onDropped, now })
   const stopped = new SharedArrayBuffer(4)
-  let worker: Promise<WorkerClient<SnapshotterQuestion, SnapshotterAnswer>> | undefined
+  const maker = createAsker({ ...options, stopped, niceness: MAKER_NICENESS })
+  const joiner = createAsker({ ...options, stopped, niceness: JOINER_NICENESS })
   let making: Promise<void> | undefined
   /** The height of the last attempt: one that failed is not tried again. */
   let triedHeight = 0
   let certifiedHeight = 0
   let isStopped = false
 
-  async function ask(question: SnapshotterQuestion): Promise<SnapshotterAnswer> {
-    worker ??= start()
-    return (await worker).ask(question)
-  }
-
-  function start(): NonNullable<typeof worker> {
-    const started: NonNullable<typeof worker> = startWorker(
-      workerFile('./snapshotter', import.meta.url),
-      { workerData: { ...options, stopped } satisfies SnapshotterOptions },
-      () => {
-        // Whoever asked hears of it; the next question starts another worker.
-        if (worker === started) worker = undefined
-      },
-    )
-    started.catch(() => {
-      if (worker === started) worker = undefined
-    })
-    return started
-  }
-
   async function make(height: number): Promise<void> {
     const since = now()
-    const answer = await ask({ kind: 'make', height })
+    const answer = await maker.ask({ kind: 'make', height })
     if (isStopped) return
     if (answer.kind === 'made') {
       await shelf.refresh()
-      ports.onMade(answer, now() - since)
+      const { kind: _, ...made } = answer
+      ports.onMade(made, now() - since)
     } else if (answer.kind === 'not made') ports.onNotMade(height, answer.reason)
   }
 
@@ -117,13 +104,40 @@ export function createSnapshots(ports: SnapshotsPorts): Snapshots {
     },
     answer: (payload) => shelf.answer(decode(snapshotRequestCodec, payload)),
     newest: () => shelf.heights()[0],
-    ask,
+    ask: joiner.ask,
     async stop() {
       isStopped = true
       Atomics.store(new Int32Array(stopped), 0, 1)
-      const running = await worker?.catch(() => undefined)
       await making
-      await running?.close()
+      await Promise.all([maker.close(), joiner.close()])
+    },
+  }
+}
+
+/** A worker that is started at the first question, and again at the next one where it was lost: whoever asked hears of that. */
+function createAsker(workerData: SnapshotterOptions) {
+  let worker: Promise<WorkerClient<SnapshotterQuestion, SnapshotterAnswer>> | undefined
+
+  function start(): NonNullable<typeof worker> {
+    const forget = () => {
+      if (worker === started) worker = undefined
+    }
+    const started: NonNullable<typeof worker> = startWorker(
+      workerFile('./snapshotter', import.meta.url),
+      { workerData },
+      forget,
+    )
+    started.catch(forget)
+    return started
+  }
+
+  return {
+    async ask(question: SnapshotterQuestion): Promise<SnapshotterAnswer> {
+      worker ??= start()
+      return (await worker).ask(question)
+    },
+    async close() {
+      await (await worker?.catch(() => undefined))?.close()
     },
   }
 }

@@ -1,4 +1,4 @@
-// The snapshot worker's composition root, far behind the threads that vote and execute: it makes snapshots of the ledger's state, keeps
+// The snapshot worker's composition root, behind the thread that votes: it makes snapshots of the ledger's state, keeps
 // the chunks of one that is being fetched, and makes a ledger out of them.
 import { workerData } from 'node:worker_threads'
 import { openLedger } from './ledger/ledger.ts'
@@ -17,6 +17,8 @@ export interface SnapshotterOptions {
   ledgerIncoming: string
   /** One 32-bit word, not 0 once the node stops. */
   stopped: SharedArrayBuffer
+  /** How far the thread steps back. */
+  niceness: number
 }
 export type SnapshotterQuestion =
   | { kind: 'make'; height: number }
@@ -37,10 +39,8 @@ export type SnapshotterAnswer =
   /** `damaged`: the chunk whose file was changed since. */
   | { kind: 'built'; keys: number; damaged: number | undefined }
 
-/** The lowest there is: what a snapshot costs is time that nobody else wants. */
-const SNAPSHOTTER_NICENESS = 19
-stepBack(SNAPSHOTTER_NICENESS)
 const options: SnapshotterOptions = workerData
+stepBack(options.niceness)
 const { genesisHash, snapshots, snapshotIncoming, ledgerIncoming } = options
 const stopped = new Int32Array(options.stopped)
 const isStopped = () => Atomics.load(stopped, 0) !== 0
