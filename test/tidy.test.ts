@@ -38,6 +38,8 @@ const ALLOWED: Record<string, string[]> = {
   divergence: ['execution'],
   light: [],
   client: ['light'],
+  // Blocks and a snapshot in one folder, made of a ledger and made into one again.
+  backup: ['audit', 'genesis', 'ledger', 'snapshot'],
   // It builds nodes of its own, from the real parts.
   simulator: [
     'consensus',

@@ -97,7 +97,7 @@ export function readOldestBlock(store: Store): number {
 }
 
 /** Everything a block adds to the store but its state, and the write digests that it is time to forget. */
-export function blockOperations(block: BlockToCommit): Operation[] {
+export function blockOperations(block: Omit<BlockToCommit, 'writes'>): Operation[] {
   const { header, blockHash, batch, transactions, receipts, writeDigests = [] } = block
   const { height } = header
   const hash = fromHex(blockHash)

@@ -1,12 +1,14 @@
 // A ledger that begins in the middle: from the state at a certified height instead of from genesis. Snapshots and backups build on it.
 //
 // The height becomes the base (docs/data.md): header, certificate and state are there, blocks from the next height on are executed as
-// on any ledger. The format entry is written last, together with the head, so a folder whose building was interrupted is never opened.
+// on any ledger. Blocks up to that height may be put beside the state without being executed; the base is then below the first of
+// them. The format entry is written last, together with the head, so a folder whose building was interrupted is never opened.
 import { mkdir, readdir } from 'node:fs/promises'
 import { blockHash } from '../crypto/digest.ts'
 import { type Certificate, certificateCodec, type Header, headerCodec } from '../types/block.ts'
 import { fromHex } from '../types/hex.ts'
 import { encode } from '../types/schema.ts'
+import { type BlockToCommit, blockOperations, type Head } from './blocks.ts'
 import { LedgerOccupied } from './errors.ts'
 import { formatOperation } from './format.ts'
 import { historyBounds } from './history.ts'
@@ -19,17 +21,26 @@ export interface CertifiedHeader {
   certificate: Certificate
 }
 
+/** `certificate` is null for block 0 alone. */
+export type BlockToKeep = Omit<BlockToCommit, 'writes'> & { certificate: Certificate | null }
+
 export interface LedgerBuilder {
   /** Adds state entries, `contract NUL key` with JSON text, in any order. Memory: about 130 bytes an entry for the tree. */
   putState(entries: Iterable<readonly [key: string, value: string]>): Promise<void>
   /** Of the entries so far, in hexadecimal. */
   root(): string
   /**
-   * Makes the folder a ledger whose head and base this header is, in one synced write, and closes it. Refuses a header whose state
-   * root is not that of the entries. The signatures are the caller's to check, and so are `boundaries`: the last headers of the
-   * epochs before, which light clients need.
+   * Adds whole blocks with their indexes, as they are: consecutive over all calls, the last one that of `finish`. What they did to the
+   * state the entries say.
    */
-  finish(base: CertifiedHeader, boundaries?: CertifiedHeader[]): Promise<void>
+  putBlocks(blocks: readonly BlockToKeep[]): Promise<void>
+  /**
+   * Makes the folder a ledger whose head this header is, in one synced write, and closes it. Its base is the height below the first
+   * block put, whose header must then be in `boundaries`, or that of the head. Refuses a header whose state root is not that of the
+   * entries. The signatures are the caller's to check, and so are `boundaries`: the last headers of the epochs before, which light
+   * clients need.
+   */
+  finish(head: CertifiedHeader, boundaries?: CertifiedHeader[]): Promise<void>
   /** Closes without making a ledger. The folder is of no use then: remove it. */
   abandon(): Promise<void>
 }
@@ -45,6 +56,8 @@ export async function openLedgerBuilder(directory: string, genesisHash: string):
   const store = await openStore(directory)
   const state = createStateRoot()
   let entriesWritten = 0
+  let first: Head | undefined
+  let last: Head | undefined
 
   async function write(entries: [string, string][]): Promise<void> {
     if (entries.length === 0) return
@@ -72,8 +85,30 @@ export async function openLedgerBuilder(directory: string, genesisHash: string):
       await write(batch)
     },
     root: () => state.root(),
-    async finish(base, boundaries = []) {
-      const { height, stateRoot } = base.header
+    async putBlocks(blocks) {
+      const operations: Operation[] = []
+      for (const block of blocks) {
+        const { header, blockHash: hash, certificate } = block
+        const { height } = header
+        if (last !== undefined && (height !== last.height + 1 || header.parentHash !== last.blockHash))
+          throw new Error(`Block ${height} does not follow block ${last.height}.`)
+        if (header.genesisHash !== genesisHash) throw new Error(`Block ${height} is of another network.`)
+        if (certificate === null && height > 0) throw new Error(`Block ${height} has no certificate.`)
+        last = { height, blockHash: hash }
+        first ??= last
+        operations.push(...blockOperations(block))
+        if (certificate !== null) operations.push(certificateOperation(certificate))
+      }
+      // The head is the last write's to say.
+      await store.write(operations.filter(({ key }) => !key.equals(headKey)))
+    },
+    async finish(head, boundaries = []) {
+      const { height, stateRoot } = head.header
+      if (last !== undefined && last.blockHash !== head.certificate.blockHash)
+        throw new Error(`The last block put is block ${last.height}, the head is block ${height}.`)
+      const base = first === undefined ? height : Math.max(0, first.height - 1)
+      if (first !== undefined && first.height > 0 && !boundaries.some(({ header }) => header.height === base))
+        throw new Error(`The header of block ${base}, which the blocks follow, is not there.`)
       if (height < 1) throw new Error('A ledger is built on a certified block, and block 0 has no certificate.')
       const root = state.root()
       if (root !== stateRoot) {
@@ -84,13 +119,13 @@ export async function openLedgerBuilder(directory: string, genesisHash: string):
       for (const { header } of boundaries)
         if (header.height >= height)
           throw new Error(`The header of block ${header.height} is not below the base ${height}.`)
-      const operations = [...boundaries, base].flatMap((one) => certifiedHeaderOperations(one, genesisHash))
+      const operations = [...boundaries, head].flatMap((one) => certifiedHeaderOperations(one, genesisHash))
       const at = heightBytes(height)
       await store.write([
         ...operations,
-        { type: 'put', key: headKey, value: Buffer.concat([at, fromHex(blockHash(base.header))]) },
+        { type: 'put', key: headKey, value: Buffer.concat([at, fromHex(blockHash(head.header))]) },
         { type: 'put', key: certifiedKey, value: at },
-        { type: 'put', key: oldestKey, value: at },
+        ...(base === 0 ? [] : [{ type: 'put' as const, key: oldestKey, value: heightBytes(base) }]),
         { type: 'put', key: historyKey, value: historyBounds({ oldest: height, prunedTo: height + 1 }) },
         formatOperation(genesisHash),
       ])
@@ -112,6 +147,12 @@ function certifiedHeaderOperations({ header, certificate }: CertifiedHeader, gen
       key: heightKey('header', height),
       value: Buffer.concat([fromHex(hash), encode(headerCodec, header)]),
     },
-    { type: 'put', key: heightKey('certificate', height), value: encode(certificateCodec, certificate) },
+    certificateOperation(certificate),
   ]
 }
+
+const certificateOperation = (certificate: Certificate): Operation => ({
+  type: 'put',
+  key: heightKey('certificate', certificate.height),
+  value: encode(certificateCodec, certificate),
+})

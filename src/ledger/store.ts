@@ -33,7 +33,7 @@ export interface Cursor {
 
 export interface Store {
   get(key: Buffer, snapshot?: Snapshot): Promise<Buffer | undefined>
-  getSync(key: Buffer): Buffer | undefined
+  getSync(key: Buffer, snapshot?: Snapshot): Buffer | undefined
   getMany(keys: Buffer[], snapshot?: Snapshot): Promise<(Buffer | undefined)[]>
   cursor(range: Range): Cursor
   /** Writes all or nothing; resolves when it is on the disk, or with the system where the store was opened without durability. */
@@ -81,8 +81,8 @@ export async function openStore(directory: string, isDurable = true): Promise<St
       const stored = await level.get(key, { ...encodings, snapshot }).catch(rethrow)
       return stored === undefined ? undefined : unseal(key, stored)
     },
-    getSync(key) {
-      const stored = readSync(level, key)
+    getSync(key, snapshot) {
+      const stored = readSync(level, key, snapshot)
       return stored === undefined ? undefined : unseal(key, stored)
     },
     async getMany(keys, snapshot) {
@@ -122,9 +122,13 @@ export async function assertUnlocked(directory: string): Promise<void> {
   if (error instanceof LedgerLocked) throw error
 }
 
-function readSync(level: ClassicLevel<Buffer, Buffer>, key: Buffer): Buffer | undefined {
+function readSync(
+  level: ClassicLevel<Buffer, Buffer>,
+  key: Buffer,
+  snapshot: Snapshot | undefined,
+): Buffer | undefined {
   try {
-    return level.getSync(key)
+    return snapshot === undefined ? level.getSync(key) : level.getSync(key, { snapshot })
   } catch (error) {
     return rethrow(error)
   }
