@@ -4,8 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CreateOptions, createBackup } from '../../src/backup/create.ts'
 import { formatGenesis } from '../../src/genesis/document.ts'
+import { openLedgerBuilder } from '../../src/ledger/builder.ts'
 import { openLedgerView } from '../../src/ledger/view.ts'
+import { batchCodec } from '../../src/types/block.ts'
 import type { Genesis } from '../../src/types/epoch.ts'
+import { decode } from '../../src/types/schema.ts'
+import { decodeTransaction } from '../../src/types/transaction.ts'
 import { type Made, makeLedger } from '../audit/chain.ts'
 
 export interface Chain extends Made {
@@ -50,4 +54,23 @@ export async function backUp(chain: Chain, root: string, options: Partial<Create
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'quorate-backup-'))
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** A ledger of the chain that keeps only the blocks above `base`. */
+export async function shortened(chain: Chain, directory: string, base: number): Promise<Chain> {
+  const { genesisHash } = chain
+  const view = await openLedgerView({ directory: chain.directory, genesisHash })
+  const builder = await openLedgerBuilder(directory, genesisHash)
+  const height = view.certifiedHeight()
+  await builder.putState(await view.stateAt(height).scan('', undefined, 10_000))
+  for (let at = base + 1; at <= height; at++) {
+    const block = (await view.block(at))!
+    const transactions = decode(batchCodec, block.batch)
+      .txs.map(decodeTransaction)
+      .map(({ sender, nonce, contract }, index) => ({ id: block.receipts[index]!.txId, sender, nonce, contract }))
+    await builder.putBlocks([{ ...block, transactions, certificate: block.certificate! }])
+  }
+  await builder.finish(await view.certifiedHeader(height), base < height ? [await view.certifiedHeader(base)] : [])
+  await view.close()
+  return { ...chain, directory }
 }
