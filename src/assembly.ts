@@ -1,6 +1,7 @@
 // Joins the parts of a node: each is told only what it needs, nothing below this file knows of any other part (docs/architecture.md).
 import type { Logger } from 'pino'
 import type { ApiNode } from './api/port.ts'
+import { type Backups, createBackups } from './backups.ts'
 import { createCore } from './consensus/core.ts'
 import { primaryOf } from './consensus/proposer.ts'
 import { addressOf } from './crypto/address.ts'
@@ -11,6 +12,7 @@ import { createEvidenceKeeper } from './evidence.ts'
 import { intrinsicGas } from './execution/cost.ts'
 import { hasRole, readNonce } from './execution/state.ts'
 import type { Fault } from './fault.ts'
+import { formatGenesis } from './genesis/document.ts'
 import type { Home } from './home/home.ts'
 import { createInbound } from './inbound.ts'
 import { createIntake } from './intake.ts'
@@ -69,6 +71,7 @@ async function transactionAt(ledger: Ledger, height: number, index: number) {
 
 export interface Running {
   readonly view: ApiNode
+  readonly backups: Backups
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -323,6 +326,18 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
     now: clock.monotonic,
   })
+  const backups = createBackups({
+    options: {
+      directory: home.paths.ledger,
+      genesis: { text: formatGenesis(genesis), chainId: genesis.chainId, hash: genesisHash },
+    },
+    root: home.paths.backups,
+    schedule: home.config.backup,
+    logger,
+    onResult: metrics.onBackup,
+    now: clock.now,
+    after: clock.after,
+  })
   const view = createNodeView({
     home,
     follows: 'reason' in parts.voting ? parts.voting.reason : undefined,
@@ -412,6 +427,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
   let heartbeat: NodeJS.Timeout | undefined
   return {
     view: view.api,
+    backups,
     async start() {
       await view.load()
       await evidence.load()
@@ -425,6 +441,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
         divergence.onBeat()
         intake.resend()
       }, STATUS_INTERVAL_MS)
+      await backups.start()
     },
     async stop() {
       clearInterval(heartbeat)
@@ -438,6 +455,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
       await replica.stop()
       await evidence.settled()
       await reads.stop()
+      await backups.stop()
       await verifier.close()
       await voting?.log.close()
       await executor.close()

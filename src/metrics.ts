@@ -23,6 +23,7 @@ export interface Metrics {
   onRefused(code: string): void
   onDropped(): void
   onSnapshot(made: { keys: number; bytes: number }, tookMs: number): void
+  onBackup(result: 'made' | 'failed'): void
   text(): Promise<string>
 }
 
@@ -96,6 +97,19 @@ export function createMetrics(source: MetricsSource): Metrics {
     help: 'Peers dropped for misbehaviour.',
     registers,
   })
+  const backups = new Counter({
+    name: 'quorate_backups_total',
+    help: 'Backups since the start, by result.',
+    labelNames: ['result'],
+    registers,
+  })
+  // Present before the first one, so that an alert on failures has something to compare with.
+  for (const result of ['made', 'failed']) backups.inc({ result }, 0)
+  const lastBackup = new Gauge({
+    name: 'quorate_last_backup_timestamp_seconds',
+    help: 'When the last backup since the start was made, 0 while there is none.',
+    registers,
+  })
   return {
     onExecuted(count) {
       blocks.inc()
@@ -110,6 +124,10 @@ export function createMetrics(source: MetricsSource): Metrics {
       snapshotKeys.set(keys)
       snapshotBytes.set(bytes)
       snapshotSeconds.set(tookMs / 1000)
+    },
+    onBackup(result) {
+      backups.inc({ result })
+      if (result === 'made') lastBackup.setToCurrentTime()
     },
     text: () => registry.metrics(),
   }

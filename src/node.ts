@@ -5,6 +5,7 @@ import { createApi } from './api/server.ts'
 import { assemble } from './assembly.ts'
 import { engineHash } from './execution/engine-hash.ts'
 import { createFault, type Fault } from './fault.ts'
+import { newToken, removeControl, writeControl } from './home/control.ts'
 import { type Home, type OpenOptions, openHome } from './home/home.ts'
 import { settleSwap, swapLedger } from './ledger-swap.ts'
 import { openParts } from './parts.ts'
@@ -100,8 +101,12 @@ async function openRun(home: Home, logger: Logger, { port, onFatal, takeLedger }
     await running.start()
     const { host, connectionsMax, bodyBytesMax, eventStreamsMax: streamsMax } = home.config.api
     const limits = { connectionsMax, bodyBytesMax, streamsMax }
-    const api = await createApi({ node: running.view, host, port, limits, logger })
+    const token = newToken()
+    const control = { token, port: running.backups }
+    const api = await createApi({ node: running.view, host, port, limits, logger, control })
     stops.unshift(() => api.close())
+    await writeControl(home.paths.control, { url: api.url, token })
+    stops.unshift(() => removeControl(home.paths.control))
     const addresses = parts.transport.addresses()
     logger.info({ api: api.url, p2p: addresses, role: running.view.status().node.role }, 'the node runs')
     return { url: api.url, addresses, stop: () => stopAll(stops.splice(0), fault) }

@@ -3,14 +3,22 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { EventFeed } from './feed.ts'
 import { createGate, type Gate } from './gate.ts'
 import type { ApiLimits } from './limits.ts'
-import type { ApiNode } from './port.ts'
+import type { ApiNode, ControlPort } from './port.ts'
 import { Problem } from './problem.ts'
+
+/** What the owner of the node's home may do, and the secret that shows it is the owner. */
+export interface Control {
+  token: string
+  port: ControlPort
+}
 
 export interface ApiContext {
   node: ApiNode
   limits: ApiLimits
   gates: { bodies: Gate; reads: Gate; runs: Gate; rehearsals: Gate; waits: Gate; streams: Gate }
   feed: EventFeed
+  /** Absent where nobody may. */
+  control: Control | undefined
   /** Aborted when the API closes: what waits stops waiting. */
   closing: AbortSignal
 }

@@ -5,9 +5,12 @@
 // visitor's browser hand transactions to a node that only that browser reaches. JSON is the only body taken, so such a request always
 // needs the preflight that is refused here; without one a browser sends only forms and plain text, which end as 415.
 const VIEW_URL = '/v1/contracts/:name/views/:method'
+/** Not public: it needs a secret. */
+export const BACKUPS_URL = '/v1/backups'
 
 /** Whether pages of other origins may use this method of this route. */
 export function isOpenToAll(method: string, url: string | undefined): boolean {
+  if (url === BACKUPS_URL) return false
   return method === 'GET' || method === 'HEAD' || (method === 'POST' && url === VIEW_URL)
 }
 

@@ -220,3 +220,43 @@ export interface ApiNode {
   /** Prometheus text. */
   metrics(): Promise<string>
 }
+
+export interface BackupView {
+  name: string
+  /** Absolute path. */
+  folder: string
+  /** SHA-256 of its manifest. */
+  id: string
+  kind: 'full' | 'incremental'
+  from: number
+  to: number
+  blockHash: string
+  /** RFC 3339. */
+  created: string
+  parent: string | null
+  bytes: number
+}
+
+export interface BackupRunView {
+  id: number
+  kind: 'full' | 'incremental'
+  state: 'running' | 'made' | 'failed'
+  phase: 'state' | 'blocks' | 'hashes' | null
+  done: number
+  /** 0 where it is not known. */
+  total: number
+  /** RFC 3339. */
+  startedAt: string
+  /** Once it is made; the newest one where nothing was new, which `note` says. */
+  backup: BackupView | null
+  note: string
+  error: { code: string; message: string } | null
+}
+
+/** What the owner of a node's home may ask of the node that runs on it. */
+export interface ControlPort {
+  /** Undefined while another backup is being made. Without a folder, into the home's own. */
+  startBackup(kind: 'full' | 'incremental', folder?: string): BackupRunView | undefined
+  /** The last run, also when it is over, and the backups in the home, oldest first. */
+  backups(): Promise<{ run: BackupRunView | null; backups: BackupView[] }>
+}

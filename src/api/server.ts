@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
-import { type ApiContext, createGates } from './context.ts'
+import { type ApiContext, type Control, createGates } from './context.ts'
 import { createFeed } from './feed.ts'
 import { API_LIMITS, type ApiLimits, KEY_SEGMENT_MAX } from './limits.ts'
 import { watchMethods } from './methods.ts'
@@ -13,6 +13,7 @@ import type { ApiNode } from './port.ts'
 import { documentOfError, Problem, problemDocument, sendProblem } from './problem.ts'
 import { answerBrokenRequest } from './raw.ts'
 import { accountRoutes } from './routes/accounts.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { blockRoutes } from './routes/blocks.ts'
 import { contractRoutes } from './routes/contracts.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -36,6 +37,7 @@ export interface ApiOptions {
   limits?: Partial<ApiLimits>
   /** Static files served beside the API, such as the explorer's. */
   pages?: Page[]
+  control?: Control | undefined
 }
 
 export interface Api {
@@ -65,13 +67,22 @@ const ROUTES = [
   evidenceRoutes,
   eventRoutes,
   proofRoutes,
+  backupRoutes,
 ]
 
-export async function createApi({ node, host, port, logger, limits: given, pages = [] }: ApiOptions): Promise<Api> {
+export async function createApi({
+  node,
+  host,
+  port,
+  logger,
+  limits: given,
+  pages = [],
+  control,
+}: ApiOptions): Promise<Api> {
   const limits = { ...API_LIMITS, ...given }
   const closing = new AbortController()
   const feed = createFeed(node)
-  const context: ApiContext = { node, limits, gates: createGates(limits), feed, closing: closing.signal }
+  const context: ApiContext = { node, limits, gates: createGates(limits), feed, control, closing: closing.signal }
   const app = createServer(limits, logger)
   try {
     addHooks(app, context)

@@ -10,6 +10,8 @@ export interface HttpRequest {
   path: string
   /** JSON text, sent as it is: numbers of any length keep their digits. */
   body?: string
+  /** For what only the owner of a node may ask. */
+  token?: string
   timeoutMs: number
   signal?: AbortSignal
   /** The code of a problem document that is an answer like any other. */
@@ -37,9 +39,10 @@ export async function fetchJson(endpoint: string, request: HttpRequest): Promise
   return value
 }
 
-async function exchange(endpoint: string, { method = 'GET', path, body, timeoutMs, signal }: HttpRequest) {
+async function exchange(endpoint: string, { method = 'GET', path, body, token, timeoutMs, signal }: HttpRequest) {
   const signals = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]
   const init: RequestInit = { method, signal: AbortSignal.any(signals), headers: { accept: 'application/json' } }
+  if (token !== undefined) init.headers = { ...init.headers, authorization: `Bearer ${token}` }
   if (body !== undefined) {
     init.body = body
     init.headers = { ...init.headers, 'content-type': 'application/json' }

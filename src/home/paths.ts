@@ -21,6 +21,8 @@ export interface HomePaths {
   consensusLog: string
   /** Where other nodes were reached; the network makes it. */
   addressBook: string
+  /** How to speak with the node that runs on the home. */
+  control: string
   backups: string
 }
 
@@ -42,6 +44,7 @@ export function homePaths(home: string): HomePaths {
     snapshotIncoming: join(root, 'data', 'snapshot-incoming'),
     consensusLog: join(root, 'data', 'consensus.log'),
     addressBook: join(root, 'data', 'peers.json'),
+    control: join(root, 'data', 'control.json'),
     backups: join(root, 'backups'),
   }
 }

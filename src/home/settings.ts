@@ -50,6 +50,23 @@ export const SETTINGS = {
   workers: {
     verifiers: number(1, 1, 64, 'threads', 'Threads that check signatures of transactions.'),
   },
+  backup: {
+    intervalMinutes: number(0, 0, 28_800, 'minutes', 'Between two scheduled backups; 0 makes none.'),
+    fullEvery: number(
+      7,
+      1,
+      1_000,
+      'backups',
+      'Of so many scheduled backups the first is full, the others hold what came since the one before.',
+    ),
+    keep: number(
+      2,
+      1,
+      1_000,
+      'chains',
+      'How many full backups are kept with all that continue them; older ones are removed after a scheduled backup.',
+    ),
+  },
   ledger: {
     historyBlocks: number(
       STATE_HISTORY_BLOCKS,
