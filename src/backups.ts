@@ -1,8 +1,9 @@
 // Backups of a running node: one at a time, in a thread of its own that is started for it; asked for by the owner, or due by the
 // schedule. What goes wrong with one is told, counted and tried again when the next is due; the node runs on.
 import type { Logger } from 'pino'
-import type { BackupRunView, BackupView, ControlPort } from './api/port.ts'
-import { type Backup, listBackups, removeOldChains, removeUnfinished } from './backup/folder.ts'
+import type { BackupRunView, ControlPort } from './api/port.ts'
+import type { Created } from './backup/create.ts'
+import { listBackups, removeOldChains, removeUnfinished, viewOfBackup } from './backup/folder.ts'
 import type { BackupKind } from './backup/manifest.ts'
 import { createProgress, PROGRESS_BYTES } from './backup/progress.ts'
 import { dueAt, nextKind } from './backup/schedule.ts'
@@ -33,7 +34,7 @@ interface Run {
   kind: BackupKind
   startedAt: number
   progress: ReturnType<typeof createProgress>
-  result: { backup: Backup; note: string } | { error: { code: string; message: string } } | undefined
+  result: Created | { error: { code: string; message: string } } | undefined
 }
 
 const MINUTE_MS = 60_000
@@ -75,7 +76,7 @@ export function createBackups(ports: BackupsPorts): Backups {
       return logger.error({ kind: own.kind, folder: question.root, ...answer.failed }, 'the backup failed')
     }
     const { backup, isNew, note } = answer.made
-    own.result = { backup, note }
+    own.result = answer.made
     if (!isNew) return logger.info({ newest: backup.name }, 'nothing is new since the last backup')
     ports.onResult('made')
     const { kind, from, to } = backup.manifest
@@ -121,7 +122,7 @@ export function createBackups(ports: BackupsPorts): Backups {
     },
     backups: async () => ({
       run: run === undefined ? null : viewOf(run),
-      backups: (await ownBackups()).map(backupView),
+      backups: (await ownBackups()).map(viewOfBackup),
     }),
     async start() {
       await removeUnfinished(root).catch((error: Error) => logger.error({ err: error }, 'the folder of backups'))
@@ -154,18 +155,13 @@ function viewOf({ id, kind, startedAt, progress, result }: Run): BackupRunView {
   return {
     id,
     kind,
-    state: result === undefined ? 'running' : isMade ? 'made' : 'failed',
+    state: result === undefined ? 'running' : !isMade ? 'failed' : result.isNew ? 'made' : 'unchanged',
     phase: phase ?? null,
     done,
     total,
     startedAt: new Date(startedAt).toISOString(),
-    backup: isMade ? backupView(result.backup) : null,
+    backup: isMade ? viewOfBackup(result.backup) : null,
     note: isMade ? result.note : '',
     error: result !== undefined && 'error' in result ? result.error : null,
   }
-}
-
-export function backupView({ name, folder, id, bytes, manifest }: Backup): BackupView {
-  const { kind, from, to, blockHash, created, parent } = manifest
-  return { name, folder, id, kind, from, to, blockHash, created, parent, bytes }
 }

@@ -77,6 +77,7 @@ const ALLOWED: Record<string, string[]> = {
     'ledger',
     'audit',
     'snapshot-home.ts',
+    'backup',
   ],
 }
 const FOR_ALL = ['types', 'crypto', 'limits.ts']

@@ -240,14 +240,14 @@ export interface BackupView {
 export interface BackupRunView {
   id: number
   kind: 'full' | 'incremental'
-  state: 'running' | 'made' | 'failed'
+  /** `unchanged`: nothing was new since the newest one, which is then `backup`. */
+  state: 'running' | 'made' | 'unchanged' | 'failed'
   phase: 'state' | 'blocks' | 'hashes' | null
   done: number
   /** 0 where it is not known. */
   total: number
   /** RFC 3339. */
   startedAt: string
-  /** Once it is made; the newest one where nothing was new, which `note` says. */
   backup: BackupView | null
   note: string
   error: { code: string; message: string } | null

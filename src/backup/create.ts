@@ -147,9 +147,9 @@ async function describeAll({ isStopped, onProgress }: CreateOptions, making: str
   const files: Manifest['files'] = []
   let bytes = 0
   for (const name of await filesIn(making)) {
-    if (isStopped()) throw stopped()
     files.push(
       await describeFile(making, name, (read) => {
+        if (isStopped()) throw stopped()
         bytes += read
         onProgress('hashes', bytes, 0)
       }),

@@ -14,6 +14,12 @@ export interface Backup {
   bytes: number
 }
 
+/** As it is told. */
+export function viewOfBackup({ name, folder, id, bytes, manifest }: Backup) {
+  const { kind, from, to, blockHash, created, parent } = manifest
+  return { name, folder, id, kind, from, to, blockHash, created, parent, bytes }
+}
+
 const NAME = /^\d{8}T\d{9}Z-\d{1,16}-(full|incremental)$/
 /** What is being made has such a name until it is whole. */
 const MAKING = /^\.making-[0-9a-f]{16}$/

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.ts'
 import { accountCommand } from './account.ts'
+import { backupCommands } from './backup.ts'
 import { blockCommand, blocksCommand } from './blocks.ts'
 import { addGlobalOptions, type Run } from './command.ts'
 import { contractCommands } from './contract.ts'
@@ -86,6 +87,7 @@ function createProgram(run: Run): Command {
     validatorsCommand(run),
     ledgerCommands(run),
     snapshotCommands(run),
+    backupCommands(run),
   ])
     program.addCommand(command)
   prepare(program, run.io)

@@ -26,7 +26,7 @@ const backup = object({
 const run = object({
   id: count,
   kind: { ...kind, description: 'What was asked for.' },
-  state: { type: 'string', enum: ['running', 'made', 'failed'] },
+  state: { type: 'string', enum: ['running', 'made', 'unchanged', 'failed'] },
   phase: nullable({ type: 'string', enum: ['state', 'blocks', 'hashes'] }),
   done: count,
   total: { ...count, description: '0 where it is not known.' },
