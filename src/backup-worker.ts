@@ -11,7 +11,7 @@ export interface BackupWorkerOptions {
   genesis: CreateOptions['genesis']
   shared: SharedArrayBuffer
 }
-export type BackupQuestion = Pick<CreateOptions, 'root' | 'kind'>
+export type BackupQuestion = Pick<CreateOptions, 'root' | 'kind' | 'createdAt'>
 /** Errors keep their code only as data. */
 export type BackupAnswer = { made: Created } | { failed: { code: string; message: string } }
 
@@ -21,12 +21,12 @@ stepBack(BACKUP_NICENESS)
 const { directory, genesis, shared }: BackupWorkerOptions = workerData
 const progress = createProgress(shared)
 
-async function answer({ root, kind }: BackupQuestion): Promise<BackupAnswer> {
+async function answer(question: BackupQuestion): Promise<BackupAnswer> {
   try {
     const view = await openLedgerView({ directory, genesisHash: genesis.hash })
     const { isStopped, report: onProgress } = progress
     try {
-      return { made: await createBackup({ view, genesis, root, kind, now: Date.now, isStopped, onProgress }) }
+      return { made: await createBackup({ ...question, view, genesis, isStopped, onProgress }) }
     } finally {
       await view.close()
     }

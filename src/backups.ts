@@ -60,7 +60,7 @@ export function createBackups(ports: BackupsPorts): Backups {
       result: undefined,
     }
     run = started
-    running = make(started, { root: folder, kind }, shared).then(plan)
+    running = make(started, { root: folder, kind, createdAt: started.startedAt }, shared).then(plan)
     return started
   }
 

@@ -23,8 +23,8 @@ export interface CreateOptions {
   root: string
   /** An incremental one needs one to continue, else it becomes a full one. */
   kind: BackupKind
-  /** Milliseconds since 1970. */
-  now(): number
+  /** What it says of when it was made, in ms since 1970. */
+  createdAt: number
   isStopped(): boolean
   /** Of the state, entries; of blocks, blocks; of hashes, bytes. The total is 0 where it is not known. */
   onProgress(phase: Phase, done: number, total: number): void
@@ -79,7 +79,7 @@ async function write(options: CreateOptions, parent: Backup | undefined, to: num
   const { view, genesis, root } = options
   const kind = parent === undefined ? 'full' : 'incremental'
   const from = parent === undefined ? view.oldestBlock() : parent.manifest.to + 1
-  const created = new Date(options.now()).toISOString()
+  const created = new Date(options.createdAt).toISOString()
   const making = join(root, `.making-${randomBytes(8).toString('hex')}`)
   await mkdir(making, { mode: 0o700 })
   try {

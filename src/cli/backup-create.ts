@@ -83,7 +83,7 @@ async function create(
       ...options,
       view,
       genesis: { text: formatGenesis(genesis), chainId: genesis.chainId, hash: genesisHash },
-      now: Date.now,
+      createdAt: Date.now(),
       isStopped: () => false,
     })
     return { backup: viewOfBackup(backup), isNew, note, by: 'command' }

@@ -41,7 +41,7 @@ export async function backUp(chain: Chain, root: string, options: Partial<Create
       genesis: genesisParts(chain.genesis, chain.genesisHash),
       root,
       kind: 'full',
-      now: () => Date.UTC(2026, 5, 1) + seconds++ * 1_000,
+      createdAt: Date.UTC(2026, 5, 1) + seconds++ * 1_000,
       isStopped: () => false,
       onProgress: () => {},
       ...options,
