@@ -38,6 +38,8 @@ interface Run {
 }
 
 const MINUTE_MS = 60_000
+/** A node that has no certified block yet soon has one. */
+const EMPTY_RETRY_MS = MINUTE_MS
 
 export function createBackups(ports: BackupsPorts): Backups {
   const { root, schedule, logger } = ports
@@ -72,6 +74,7 @@ export function createBackups(ports: BackupsPorts): Backups {
       own.result = { error: answer.failed }
       // A node that stops has not failed.
       if (answer.failed.code === 'BACKUP_STOPPED') return logger.info('the backup was given up: the node stops')
+      if (answer.failed.code === 'BACKUP_EMPTY') return logger.info('no backup was made: no block is certified yet')
       ports.onResult('failed')
       return logger.error({ kind: own.kind, folder: question.root, ...answer.failed }, 'the backup failed')
     }
@@ -90,7 +93,9 @@ export function createBackups(ports: BackupsPorts): Backups {
     if (schedule.intervalMinutes === 0 || isStopped) return
     cancelTimer()
     const now = ports.now()
-    const due = dueAt(await ownBackups(), schedule.intervalMinutes * MINUTE_MS, triedAt, now)
+    const isEmpty = run?.result !== undefined && 'error' in run.result && run.result.error.code === 'BACKUP_EMPTY'
+    const intervalMs = isEmpty ? EMPTY_RETRY_MS : schedule.intervalMinutes * MINUTE_MS
+    const due = dueAt(await ownBackups(), intervalMs, triedAt, now)
     if (!isStopped) cancelTimer = ports.after(due - now, () => void onDue())
   }
 

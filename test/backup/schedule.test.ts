@@ -20,6 +20,7 @@ let backups: Backups | undefined
 beforeAll(async () => {
   folder = await temporaryFolder()
   for (const blocks of [1, 2, 3]) chains[blocks] = await chainOf(folder.path, blocks)
+  chains[EMPTY] = await chainOf(folder.path, 1, { uncertified: 1 })
 }, 60_000)
 afterAll(() => folder.remove())
 beforeEach(() => {
@@ -29,6 +30,9 @@ beforeEach(() => {
   logged = []
 })
 afterEach(() => backups?.stop())
+
+const EMPTY = 9
+const PATIENCE = { timeout: 25_000 }
 
 function create(blocks: number, schedule: Partial<{ intervalMinutes: number; keep: number; fullEvery: number }> = {}) {
   const { directory, genesis, genesisHash } = chains[blocks]!
@@ -87,7 +91,7 @@ describe('the schedule', () => {
     await create(3, schedule).start()
     expect(timers.map(({ at }) => at)).toEqual([now])
     await fire()
-    await expect.poll(made).toEqual(['3-full'])
+    await expect.poll(made, PATIENCE).toEqual(['3-full'])
     expect(results).toEqual(['made', 'made', 'made'])
   })
 
@@ -124,6 +128,13 @@ describe('the schedule', () => {
     expect([await made(), results]).toEqual([['1-full'], ['failed', 'made']])
   })
 
+  it('waits for the first certified block, which is no failure', async () => {
+    await create(EMPTY, { intervalMinutes: 600 }).start()
+    await fire()
+    expect([await made(), results]).toEqual([[], []])
+    expect(timers[0]!.at).toBe(now + 60_000)
+  })
+
   it('counts from what was tried and from what is there, whichever is later, and not from a time to come', () => {
     const at = (created: number) => ({ manifest: { created: new Date(created).toISOString() } }) as never
     expect(dueAt([], 10, undefined, 1_000)).toBe(1_000)
@@ -141,10 +152,10 @@ describe('asked for', () => {
     expect(run).toMatchObject({ id: 1, kind: 'full', state: 'running', backup: null })
     expect(backups!.startBackup('incremental')).toBeUndefined()
     const state = async () => (await backups!.backups()).run!.state
-    await expect.poll(state).toBe('made')
+    await expect.poll(state, PATIENCE).toBe('made')
     expect((await backups!.backups()).backups).toHaveLength(1)
     expect(backups!.startBackup('incremental')).toMatchObject({ id: 2 })
-    await expect.poll(state).toBe('unchanged')
+    await expect.poll(state, PATIENCE).toBe('unchanged')
     expect(results).toEqual(['made'])
   })
 
@@ -152,7 +163,7 @@ describe('asked for', () => {
     await create(3).start()
     const other = join(folder.path, `other-${roots}`)
     backups!.startBackup('full', other)
-    await expect.poll(async () => (await backups!.backups()).run!.backup?.folder).toContain(other)
+    await expect.poll(async () => (await backups!.backups()).run!.backup?.folder ?? '', PATIENCE).toContain(other)
     expect((await backups!.backups()).backups).toEqual([])
   })
 
