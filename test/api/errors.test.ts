@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { API_CODES, statusOf, titleOf } from '../../src/api/codes.ts'
 import { documentOfError, Problem, problemDocument } from '../../src/api/problem.ts'
+import { BACKUP_CODES } from '../../src/backup/error.ts'
 import { RECEIPT_CODES } from '../../src/execution/codes.ts'
 
 const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
@@ -27,6 +28,11 @@ describe('docs/errors.md', () => {
     const documented = rowsUnder('Receipt codes').map(([code, text]) => [code, text])
     const known = Object.entries(RECEIPT_CODES).map(([code, text]) => [`\`${code}\``, text])
     expect(documented.sort()).toEqual(known.sort())
+  })
+
+  it('lists exactly the codes of backups, with their meanings', () => {
+    const documented = rowsUnder('Backups').map(([code, text]) => [code, text])
+    expect(documented).toEqual(Object.entries(BACKUP_CODES).map(([code, text]) => [`\`${code}\``, text]))
   })
 })
 
