@@ -88,7 +88,8 @@ export async function createBlockFile(path: string, genesisHash: string): Promis
   let next: number | undefined
 
   async function flush(): Promise<void> {
-    await file.write(Buffer.concat(pending))
+    // Not `write`, which may write less than it is given, as on a disk that is nearly full, and says so only in its result.
+    await file.appendFile(Buffer.concat(pending))
     written += pendingBytes
     pending = []
     pendingBytes = 0

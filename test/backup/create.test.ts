@@ -1,4 +1,6 @@
 // Backups as they are made: what lies in them, which continues which, and that none is ever half.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -132,6 +134,17 @@ describe('what is interrupted', () => {
     })
     await expect(making).rejects.toMatchObject({ code: 'BACKUP_STOPPED' })
     expect(await readdir(root)).toEqual([])
+  })
+
+  it('leaves nothing where the disk is full', async () => {
+    const before = await backUp(first(5), root)
+    // A limit on the size of files makes writes fail as a full disk does.
+    const command = ['-c', 'ulimit -f 16; exec "$0" "$@"', process.execPath, join(import.meta.dirname, 'full-disk.ts')]
+    const child = spawn('sh', [...command, JSON.stringify(first(5)), root], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const output: string[] = []
+    child.stdout.on('data', (data) => output.push(String(data)))
+    expect((await once(child, 'close'))[0]).toBe(0)
+    expect(JSON.parse(output.join(''))).toEqual({ code: 'EFBIG', left: [before.backup.name] })
   })
 
   it('is removed where it is old or its maker is known to be gone, and is never listed', async () => {

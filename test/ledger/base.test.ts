@@ -147,6 +147,28 @@ describe('a ledger that begins at a state', () => {
 })
 
 describe('building one', () => {
+  it('keeps blocks below the head that are put beside the state, and only such as belong there', async () => {
+    const kept = async (height: number) => {
+      const block = (await full.block(height))!
+      return { ...block, transactions: [], certificate: height === 0 ? null : chain.certificate(height) }
+    }
+    const builder = await openLedgerBuilder(directory(), GENESIS)
+    await builder.putState(await state())
+    await builder.putBlocks([await kept(3)])
+    await expect(builder.putBlocks([await kept(5)])).rejects.toThrow('does not follow block 3')
+    await expect(builder.putBlocks([{ ...(await kept(4)), certificate: null }])).rejects.toThrow('no certificate')
+    await expect(builder.finish(await baseOf(), [await baseOf(2)])).rejects.toThrow('the head is block 5')
+    await builder.putBlocks([await kept(4), await kept(5)])
+    await expect(builder.finish(await baseOf())).rejects.toThrow('The header of block 2')
+    await builder.finish(await baseOf(), [await baseOf(2)])
+    const ledger = await open()
+    expect([ledger.head()?.height, ledger.oldestHeight(), ledger.oldestBlock()]).toEqual([BASE, 2, 3])
+    expect(await ledger.block(3)).toEqual({ ...(await full.block(3)), certificate: chain.certificate(3) })
+    await expect(ledger.stateAt(4).get('token\0a')).rejects.toMatchObject({ code: 'PRUNED', oldestHeight: BASE })
+    expect(await ledger.check()).toEqual([])
+    await ledger.close()
+  })
+
   it('refuses a folder that holds anything', async () => {
     await (await build()).close()
     await expect(openLedgerBuilder(directory(), GENESIS)).rejects.toMatchObject({ code: 'LEDGER_OCCUPIED' })
