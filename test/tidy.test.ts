@@ -77,6 +77,7 @@ const ALLOWED: Record<string, string[]> = {
     'ledger',
     'audit',
     'snapshot-home.ts',
+    'ledger-swap.ts',
     'backup',
   ],
 }

@@ -56,7 +56,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   const chain = await readChain(last)
   checkChain(chain, network)
   await checkBackupFiles(chain, network, options.onProgress)
-  const building = `${ledger}.restoring`
+  const building = `${ledger}-restoring`
   await rm(building, { recursive: true, force: true })
   await mkdir(dirname(ledger), { recursive: true, mode: 0o700 })
   const verifier = createVerifier({ workers: options.verifiers })

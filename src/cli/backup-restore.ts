@@ -31,12 +31,15 @@ export function restoreCommand(run: Run) {
         .requiredOption('--from <dir>', 'the folder of the last backup to restore')
         .addHelpText('after', HELP),
     async handle(context, _, { home, from }) {
-      const [{ restoreBackup }, { openConfig }] = await Promise.all([
+      const [{ restoreBackup }, { openConfig }, { settleSwap }] = await Promise.all([
         import('../backup/restore.ts'),
         import('../home/home.ts'),
+        import('../ledger-swap.ts'),
       ])
       const { genesis, paths } = await openLedgerHome(home, { runs: true })
       const { ledger: settings } = await openConfig(home, { environment: context.io.env })
+      // What a start would put in the place of this ledger counts as the one that is there.
+      await settleSwap(paths)
       const line = createProgressLine(context.io, 'restoring')
       const startedAt = performance.now()
       const report = await restoreBackup({

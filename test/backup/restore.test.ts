@@ -153,8 +153,8 @@ describe('restoring', () => {
   })
 
   it('clears what an interrupted attempt left', async () => {
-    await mkdir(`${ledgerFolder()}.restoring`, { recursive: true })
-    await writeFile(join(`${ledgerFolder()}.restoring`, 'CURRENT'), 'x')
+    await mkdir(`${ledgerFolder()}-restoring`, { recursive: true })
+    await writeFile(join(`${ledgerFolder()}-restoring`, 'CURRENT'), 'x')
     await restore()
     expect(await readdir(join(ledgerFolder(), '..'))).toEqual(['ledger'])
   })

@@ -1,5 +1,5 @@
 // `quorate backup` over homes that no node runs on; test/e2e/backup.test.ts has those of running nodes.
-import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -96,5 +96,11 @@ describe('quorate backup', () => {
       ])
     }
     expect(await readdir(join(stranger, 'data'))).toEqual(['consensus.log'])
+    // A ledger that was about to be put into its place.
+    const waiting = await newHome()
+    await mkdir(join(waiting, 'data', 'ledger-incoming'))
+    await writeFile(join(waiting, 'data', 'ledger-incoming', 'CURRENT'), '')
+    await writeFile(join(waiting, 'data', 'ledger-swap'), '')
+    expect((await cli('backup', 'restore', '--home', waiting, '--from', from)).err).toMatch(/\(LEDGER_OCCUPIED\)\n$/)
   })
 })
