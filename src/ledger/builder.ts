@@ -99,8 +99,7 @@ export async function openLedgerBuilder(directory: string, genesisHash: string):
         operations.push(...blockOperations(block))
         if (certificate !== null) operations.push(certificateOperation(certificate))
       }
-      // The head is the last write's to say.
-      await store.write(operations.filter(({ key }) => !key.equals(headKey)))
+      await store.write(operations)
     },
     async finish(head, boundaries = []) {
       const { height, stateRoot } = head.header
