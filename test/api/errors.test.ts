@@ -5,6 +5,7 @@ import { API_CODES, statusOf, titleOf } from '../../src/api/codes.ts'
 import { documentOfError, Problem, problemDocument } from '../../src/api/problem.ts'
 import { BACKUP_CODES } from '../../src/backup/error.ts'
 import { RECEIPT_CODES } from '../../src/execution/codes.ts'
+import { LedgerDamaged } from '../../src/ledger/errors.ts'
 
 const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8')
 
@@ -53,6 +54,12 @@ describe('problem documents', () => {
     expect(documentOfError(new Problem('DISK', 'full'))).toMatchObject({ code: 'DISK', status: 503 })
     const pruned = Object.assign(new Error('gone'), { code: 'PRUNED', oldestHeight: 7 })
     expect(documentOfError(pruned)).toMatchObject({ code: 'PRUNED', status: 410, oldestHeight: 7 })
+    const damaged = new LedgerDamaged('The batch entry fails its checksum. Run `quorate ledger repair`.')
+    expect(documentOfError(damaged)).toMatchObject({
+      code: 'LEDGER_DAMAGED',
+      status: 500,
+      detail: expect.stringContaining('quorate ledger repair'),
+    })
     expect(documentOfError(new TypeError('x is undefined'))).toBeUndefined()
   })
 })
