@@ -22,6 +22,7 @@ export interface RepairOptions {
   directory: string
   genesis: Genesis
   historyBlocks: number
+  keepBlocks?: number
   /** Threads that check signatures. */
   workers: number
   /** Keeps no block: all of them come from peers. */
@@ -91,7 +92,7 @@ function refuseWhatIsNoDamage([fault]: Fault[]): void {
 }
 
 async function build(options: RepairOptions, work: string, report: RepairReport): Promise<void> {
-  const { directory, genesis, historyBlocks, workers, onProgress } = options
+  const { directory, genesis, historyBlocks, keepBlocks, workers, onProgress } = options
   const building = join(work, 'building')
   await mkdir(building, { recursive: true, mode: 0o700 })
   options.onStep?.('saving what is whole')
@@ -100,7 +101,7 @@ async function build(options: RepairOptions, work: string, report: RepairReport)
     if (!options.isFromPeersOnly) {
       report.found = await saved.highest()
       const source = { first: 1, last: report.found, blocks: () => blocksOf(saved, report) }
-      const given = { directory: building, genesis, historyBlocks, workers, ...(onProgress && { onProgress }) }
+      const given = { directory: building, genesis, historyBlocks, keepBlocks, workers, onProgress }
       const taken = await takeBlocks(given, source)
       report.kept = taken.head
       if (taken.fault !== null) {

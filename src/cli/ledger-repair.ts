@@ -46,6 +46,7 @@ export function repairCommand(run: Run) {
         directory: paths.ledger,
         genesis,
         historyBlocks: settings.historyBlocks,
+        keepBlocks: settings.keepBlocks,
         workers: availableParallelism(),
         isFromPeersOnly: fromPeersOnly,
         now: () => new Date(),

@@ -9,7 +9,7 @@ import { decode } from '../types/schema.ts'
 import { readHead, readOldest, readOldestBlock } from './blocks.ts'
 import { LedgerDamaged, LedgerForeign, LedgerLocked } from './errors.ts'
 import { damaged, type Fault } from './fault.ts'
-import { certifiedKey, type HeightKind, heightKey, kindRange, kinds, readHeight } from './keys.ts'
+import { certifiedKey, type HeightKind, heightKey, type Kind, kindRange, kinds, readHeight } from './keys.ts'
 import type { Store } from './store.ts'
 
 export type { Fault } from './fault.ts'
@@ -31,8 +31,7 @@ export async function checkStore(store: Store, stateRoot: string | undefined): P
       ...(await checkNoneAbove(store, head.height)),
       ...(await checkRecent(store, head)),
     ]
-    const stored = await store.get(heightKey('header', head.height))
-    const expected = stored === undefined ? undefined : decode(headerCodec, stored.subarray(32)).stateRoot
+    const expected = await headStateRoot(store, head.height)
     if (stateRoot !== undefined && expected !== undefined && expected !== stateRoot) {
       faults.push(damaged('the state', `its root is ${stateRoot}, but block ${head.height} says ${expected}`))
     }
@@ -40,6 +39,12 @@ export async function checkStore(store: Store, stateRoot: string | undefined): P
   } catch (error) {
     return [faultOf(error)]
   }
+}
+
+/** What the head's header says of the state; undefined where there is none, which is a fault of its own. */
+export async function headStateRoot(store: Store, height: number): Promise<string | undefined> {
+  const stored = await store.get(heightKey('header', height))
+  return stored === undefined ? undefined : decode(headerCodec, stored.subarray(32)).stateRoot
 }
 
 /** Every batch and all receipts: there, and by their checksums what was written. */
@@ -61,10 +66,10 @@ export async function checkBodies(store: Store): Promise<Fault[]> {
 async function checkEmpty(store: Store): Promise<Fault[]> {
   const cursor = store.cursor({ gte: Buffer.of(0), lt: Buffer.of(0xff) })
   try {
-    // Only these two are ever written before block 0.
-    const early = [kinds.format, kinds.evidence] as readonly string[]
+    // Before block 0 there is nothing else, and the tree of no state.
+    const early = ['format', 'evidence', 'path', 'trunk', 'stale'].map((kind) => kinds[kind as Kind])
     for (let entry = await cursor.next(); entry !== undefined; entry = await cursor.next()) {
-      if (!early.includes(String.fromCharCode(entry[0][0]!)))
+      if (!(early as string[]).includes(String.fromCharCode(entry[0][0]!)))
         return [damaged('the head', 'there are blocks, but no entry says which is the last')]
     }
   } finally {

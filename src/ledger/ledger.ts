@@ -17,8 +17,7 @@ import {
   readOldest,
   readOldestBlock,
 } from './blocks.ts'
-import { checkBodies, checkStore } from './check.ts'
-import { noneIfDamaged } from './errors.ts'
+import { checkBodies, checkStore, headStateRoot } from './check.ts'
 import type { Fault } from './fault.ts'
 import { claim } from './format.ts'
 import { createStateView, openHeight, readOldestState, type StateView } from './history.ts'
@@ -109,9 +108,8 @@ async function loadTree(store: Store): Promise<StateTree> {
 async function fitTrunk(store: Store, tree: StateTree, { twigLeaves = TWIG_LEAVES }: LedgerOptions): Promise<void> {
   const head = readHead(store)
   // The first block brings the first trunk.
-  if (head === undefined) return
-  const header = await createBlockReader(store).header(head.height).catch(noneIfDamaged)
-  if (header?.stateRoot === tree.root()) await ensureTrunk(store, tree, head.height, twigLeaves)
+  if (head === undefined || (await headStateRoot(store, head.height)) !== tree.root()) return
+  await ensureTrunk(store, tree, head.height, twigLeaves)
 }
 
 function createLedger(store: Store, tree: StateTree | undefined, options: LedgerOptions) {
