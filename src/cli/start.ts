@@ -50,6 +50,7 @@ export function startCommand(run: Run) {
       })
       const stopped = untilStopped()
       const node = await startNode(home, { environment: context.io.env, flags, logger, onFatal }).catch((error) => {
+        letEnd()
         throw withHome(error, home)
       })
       const { url, addresses, genesisHash } = node
@@ -60,9 +61,7 @@ export function startCommand(run: Run) {
       setTimeout(() => process.exit(EXIT_FAILED), STOP_MS).unref()
       await node.stop()
       logger.info('the node has stopped')
-      // The channel to the process that started this one would keep it alive, and so would a timer that somebody forgot.
-      if (process.connected) process.disconnect()
-      setTimeout(() => process.exit(), LINGER_MS).unref()
+      letEnd()
       if (error === undefined) return EXIT_OK
       const reason = describeError(withHome(error, home))
       throw new CliError('NODE_FAILED', `node ${config.node.name} could not go on: ${reason}`, {
@@ -70,6 +69,12 @@ export function startCommand(run: Run) {
       })
     },
   })
+}
+
+/** The channel to the process that started this one would keep it alive, and so would a timer that somebody forgot. */
+function letEnd(): void {
+  if (process.connected) process.disconnect()
+  setTimeout(() => process.exit(), LINGER_MS).unref()
 }
 
 const collect = (value: string, earlier: string[]) => [...earlier, value]

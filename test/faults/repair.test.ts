@@ -26,6 +26,9 @@ describe('a validator with a damaged ledger', () => {
   }, 120_000)
   afterAll(() => cluster?.close(), 60_000)
 
+  /** But LevelDB's notes, which it turns over at every attempt to open. */
+  const filesIn = async (folder: string) => (await readdir(folder)).filter((name) => !name.startsWith('LOG'))
+
   /** The network stands or falls with the vote of the validator that was harmed. */
   async function expectItsVote(): Promise<void> {
     await settled(cluster, ALL)
@@ -45,7 +48,7 @@ describe('a validator with a damaged ledger', () => {
     await untilProgress(cluster, ALL, 10)
     await cluster.kill(HARMED, 'SIGTERM')
     await rm(join(ledger(), 'CURRENT'))
-    const before = await readdir(ledger())
+    const before = await filesIn(ledger())
     const mend = `quorate ledger repair --home ${cluster.home(HARMED)}`
     for (let times = 0; times < 2; times++) {
       const refusal = await cluster.start(HARMED).then(
@@ -58,7 +61,7 @@ describe('a validator with a damaged ledger', () => {
       expect(line).toContain(mend)
       expect(line).toContain('(LEDGER_DAMAGED)')
     }
-    expect(await readdir(ledger())).toEqual(before)
+    expect(await filesIn(ledger())).toEqual(before)
     const found = await run('doctor', '--home', cluster.home(HARMED), '--json')
     expect(found.json.findings).toMatchObject([{ code: 'LEDGER_DAMAGED', mend: expect.stringContaining(mend) }])
 
@@ -66,7 +69,7 @@ describe('a validator with a damaged ledger', () => {
     expect([repaired.exitCode, repaired.err]).toEqual([0, expect.any(String)])
     const { outcome, kept, found: highest, setAside } = repaired.json
     expect([outcome, kept >= 10, kept <= highest]).toEqual(['repaired', true, true])
-    expect(await readdir(setAside)).toEqual(before)
+    expect(await filesIn(setAside)).toEqual(before)
     expect((await run('doctor', '--home', cluster.home(HARMED), '--json')).json.findings).toEqual([])
     await cluster.start(HARMED)
     await expectItsVote()
