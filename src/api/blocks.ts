@@ -10,19 +10,33 @@ import { Problem } from './problem.ts'
 
 /** The block at a height that is certified, or the reason there is none. */
 export async function readBlock(ledger: LedgerReader, height: number): Promise<StoredBlock> {
-  const certifiedHeight = ledger.certifiedHeight()
-  if (height > certifiedHeight) {
-    throw new Problem(
-      'UNKNOWN_BLOCK',
-      `Block ${height} is not certified, this node is at ${certifiedHeight}: wait for it with minHeight, or ask for a lower one.`,
-      { certifiedHeight },
-    )
-  }
+  refuseUncertified(ledger, height)
   refusePruned(ledger, height)
-  const block = await ledger.block(height)
-  if (block !== undefined) return block
+  return (await ledger.block(height)) ?? refuseUnknown(ledger, height)
+}
+
+/** The header at a height that is certified, and its certificate, which block 0 has none of. */
+export async function readCertifiedHeader(ledger: LedgerReader, height: number): Promise<CertifiedHeader> {
+  refuseUncertified(ledger, height)
+  const [header, certificate] = await Promise.all([ledger.header(height), ledger.certificate(height)])
+  return { header: header ?? refuseUnknown(ledger, height), certificate }
+}
+
+export type CertifiedHeader = Pick<StoredBlock, 'header' | 'certificate'>
+
+function refuseUncertified(ledger: LedgerReader, height: number): void {
+  const certifiedHeight = ledger.certifiedHeight()
+  if (height <= certifiedHeight) return
+  throw new Problem(
+    'UNKNOWN_BLOCK',
+    `Block ${height} is not certified, this node is at ${certifiedHeight}: wait for it with minHeight, or ask for a lower one.`,
+    { certifiedHeight },
+  )
+}
+
+function refuseUnknown(ledger: LedgerReader, height: number): never {
   throw new Problem('UNKNOWN_BLOCK', `Block ${height} is not in this node’s ledger: ask another node.`, {
-    certifiedHeight,
+    certifiedHeight: ledger.certifiedHeight(),
   })
 }
 

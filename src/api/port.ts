@@ -77,6 +77,9 @@ export interface LedgerReader {
   /** The height public reads answer at. */
   certifiedHeight(): number
   block(height: number): Promise<StoredBlock | undefined>
+  /** Also of the height that a ledger began from, whose block it does not have. */
+  header(height: number): Promise<Header | undefined>
+  certificate(height: number): Promise<Certificate | undefined>
   findTransaction(id: string): Promise<{ height: number; index: number; executed: boolean } | undefined>
   transactionsBy(query: {
     sender?: string

@@ -2,11 +2,12 @@
 import { receiptCodec } from '../types/block.ts'
 import { epochRecordCodec } from '../types/epoch.ts'
 import { encode } from '../types/schema.ts'
+import type { CertifiedHeader } from './blocks.ts'
 import { base64, certificateJson, headerJson } from './json.ts'
 import type { EpochLinkView, StatePath, StoredBlock } from './port.ts'
 
 /** A block's header and who signed it; null for genesis, which nobody has to sign. */
-export function signedHeader({ header, certificate }: Pick<StoredBlock, 'header' | 'certificate'>) {
+export function signedHeader({ header, certificate }: CertifiedHeader) {
   return {
     header: headerJson(header),
     certificate: certificate === undefined ? null : certificateJson(certificate),
@@ -14,7 +15,7 @@ export function signedHeader({ header, certificate }: Pick<StoredBlock, 'header'
 }
 
 /** That the full state key has this JSON text, or no value, in the state after the block. */
-export function stateProof(block: StoredBlock, key: string, value: string | undefined, path: StatePath) {
+export function stateProof(block: CertifiedHeader, key: string, value: string | undefined, path: StatePath) {
   return { ...signedHeader(block), key, value: value ?? null, ...path }
 }
 

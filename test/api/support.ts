@@ -289,6 +289,8 @@ export function createTestNode() {
         knobs.blockReads++
         return blocks[height]
       },
+      header: async (height) => blocks[height]?.header,
+      certificate: async (height) => blocks[height]?.certificate,
       findTransaction: async (id) => places.get(id),
       oldestHeight: () => knobs.oldestBlock,
       async transactionsBy({ sender, contract, beforeHeight = blocks.length, beforeIndex = 0, limit }) {

@@ -47,8 +47,8 @@ export interface ClusterOptions {
   route?(from: number, to: number, target: { host: string; port: number }): Promise<{ host: string; port: number }>
   /** What others are told to dial; where the node listens unless told. */
   announce?: string
-  /** Whether a node that is far behind fetches a snapshot; not unless told, since most tests compare ledgers from block 0 on. */
-  joinBySnapshot?: boolean
+  /** Which nodes fetch a snapshot when they are far behind; none unless told, since most tests compare ledgers from block 0 on. */
+  joinBySnapshot?: readonly number[]
   /** Full addresses of nodes outside the cluster that all of it dial. */
   strangers?: string[]
   /** Changes the genesis document before anybody reads it. */
@@ -150,7 +150,7 @@ export async function createCluster(size = 4, options: ClusterOptions = {}): Pro
       'p2p.listen': `/ip4/${host}/tcp/${p2pPort}`,
       'p2p.bootstrap': bootstrap.join(','),
       'p2p.mdns': 'false',
-      'ledger.joinBySnapshot': options.joinBySnapshot ?? false,
+      'ledger.joinBySnapshot': options.joinBySnapshot?.includes(index) ?? false,
       ...(options.announce === undefined ? {} : { 'p2p.announce': options.announce }),
     }
     return Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])

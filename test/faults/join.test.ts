@@ -74,7 +74,7 @@ describe('a validator away for longer than two snapshot intervals', () => {
   beforeAll(async () => {
     const port = await freePorts()
     cluster = await createCluster(4, {
-      joinBySnapshot: true,
+      joinBySnapshot: [AWAY],
       strangers: [`/ip4/127.0.0.1/tcp/${port + 15}/p2p/${liarId}`],
       genesis({ parameters, contracts }) {
         parameters.snapshotIntervalBlocks = INTERVAL

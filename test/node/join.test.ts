@@ -160,12 +160,24 @@ describe('a validator that missed several snapshot intervals', () => {
       expect(impostor.asked()).toBeGreaterThan(0)
       // What is below the snapshot is not here.
       expect((await getJson(network.url(BEHIND, '/v1/blocks/3'))).body.code).toBe('PRUNED')
-      const balance = async (index: number) =>
-        (await getJson(network.url(index, `/v1/state/token?key=${encodeURIComponent(`balance/${alice.address}`)}`)))
-          .body
-      expect((await balance(BEHIND)).value).toEqual((await balance(FIRST)).value)
-      const newest = String(tip - (tip % INTERVAL))
-      expect(await readdir(homeOf(network, BEHIND, 'data/snapshots'))).toEqual([newest])
+      const base = tip - (tip % INTERVAL)
+      const balance = async (index: number, height: number) => {
+        const key = encodeURIComponent(`balance/${alice.address}`)
+        const query = `height=${height}&prove=true`
+        const { body } = await getJson(network.url(index, `/v1/contracts/token/state/${key}?${query}`))
+        return body as {
+          value?: string
+          height?: number
+          proof?: { certificate: { height: number }; siblings: string[] }
+        }
+      }
+      for (const height of [base, tip]) {
+        const here = await balance(BEHIND, height)
+        expect([here.value, here.height, here.proof?.certificate.height]).toEqual([expect.any(String), height, height])
+        const there = await balance(FIRST, height)
+        expect([there.value, there.proof?.siblings]).toEqual([here.value, here.proof?.siblings])
+      }
+      expect(await readdir(homeOf(network, BEHIND, 'data/snapshots'))).toEqual([String(base)])
       for (const left of ['ledger-incoming', 'ledger-replaced', 'ledger-swap', 'snapshot-incoming'])
         expect(existsSync(homeOf(network, BEHIND, 'data', left))).toBe(false)
     },

@@ -1,7 +1,7 @@
 // GET /v1/contracts/{name}/state, /v1/contracts/{name}/state/{key}: values as the contract stored them.
 
 import { parseOrText } from '../../types/json.ts'
-import { readBlock } from '../blocks.ts'
+import { readCertifiedHeader } from '../blocks.ts'
 import { type ApiContext, awaitAskedHeight, type Routes, readHeight } from '../context.ts'
 import { KEY_BYTES_MAX } from '../limits.ts'
 import { Problem } from '../problem.ts'
@@ -101,7 +101,7 @@ async function proveKey(node: ApiContext['node'], at: number, key: string, value
     throw new Problem('NOT_SUPPORTED', 'This node keeps no state tree and cannot prove values: ask another node.')
   }
   const path = await node.ledger.proveState(at, key)
-  return stateProof(await readBlock(node.ledger, at), key, value, path)
+  return stateProof(await readCertifiedHeader(node.ledger, at), key, value, path)
 }
 
 async function scan(
