@@ -17,10 +17,21 @@ describe('value cache', () => {
       cache.set(String(n).padStart(6, '0'), 'x'.repeat(30))
       cache.set('000000', 'y'.repeat(30))
     }
-    const known = Array.from({ length: 100 }, (_, n) => n).filter(
+    const known = Array.from({ length: 100 }, (_, n) => 99 - n).filter(
       (n) => cache.get(String(n).padStart(6, '0')) !== undefined,
     )
-    expect(known).toEqual([0, 91, 92, 93, 94, 95, 96, 97, 98, 99])
+    // Two generations of at most five entries of a hundred characters each, what is set again and again among them.
+    expect(known).toEqual([99, 98, 97, 96, 95, 0])
+  })
+
+  it('keeps what is used, and gives the latest value whichever generation it is in', () => {
+    const cache = createValueCache(10 * 100)
+    cache.set('000000', 'first')
+    for (let n = 1; n < 40; n++) {
+      cache.set(String(n).padStart(6, '0'), 'x'.repeat(30))
+      expect(cache.get('000000')).toBe(n < 20 ? 'first' : 'second')
+      if (n === 19) cache.set('000000', 'second')
+    }
   })
 
   it('forgets a value that became too large for it', () => {
