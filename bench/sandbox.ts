@@ -1,17 +1,21 @@
-// The contract sandbox alone, on one core: transfers, what restoring and metering cost, nested calls, and the attacks that take the
-// longest for their gas.
+// The contract sandbox alone, on one core: transfers, what restoring and metering cost, nested calls, images that are not in memory, and
+// the attacks that take the longest for their gas.
 //
 //   node bench/sandbox.ts [--seconds 5] [--attacks 12]
 //
 // Two times are given: the processor time of this thread over the whole measurement, which leaves out what other processes took, and
 // the wall clock of the fastest tenth of short windows. On a shared machine the ratios are what counts; the signature check is there
 // to compare machines and moments by.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundleContract } from '../src/contract/bundle.ts'
 import { createKeyPair, verify } from '../src/crypto/signer.ts'
 import { bootBaseImage, restoreImage, takeImage } from '../src/execution/sandbox/image.ts'
 import { createSandbox, hashCode, type Invocation } from '../src/execution/sandbox/index.ts'
 import { createMachine } from '../src/execution/sandbox/machine.ts'
+import { openImageFiles } from '../src/image-files.ts'
 import { instantiatePublished, startEngine } from '../test/execution/metering/engines.ts'
 import { attacks } from '../test/execution/sandbox/attacks/list.ts'
 import { runAttack } from '../test/execution/sandbox/attacks/run.ts'
@@ -165,6 +169,36 @@ function metering(): void {
   }
 }
 
+/** Contracts called in turn that never are in memory, for the gas that calls nested in one transaction cost: read back, and evaluated anew. */
+function forgetting(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'quorate-bench-'))
+  const NESTED_GAS = 30_000
+  try {
+    for (const [name, keptBytes] of Object.entries({ smallest: 0, 'about 512 KiB': 120_000, 'about 1 MiB': 600_000 })) {
+      for (const imageStore of [openImageFiles(folder, 1e9), undefined]) {
+        const forgetful = createSandbox({ imageCacheBytes: 1, imageStore })
+        const calls = Array.from({ length: 16 }, (_, index) => {
+          const work = `const kept = new Uint8Array(${keptBytes}).fill(1); for (let n = ${index}; n < 400000; n++);`
+          const code = `${work} var quorateContract = { default: { calls: { run() {} } } }`
+          return invocationOf(code, hashCode(code), 'run', {}, 'a')
+        })
+        let gas = 0
+        let next = 0
+        const time = measure(() => {
+          const outcome = forgetful.run(calls[next++ % calls.length]!)
+          if (outcome.status !== 'ok') throw new Error(`a call ended with ${JSON.stringify(outcome)}`)
+          gas = outcome.gasUsed + NESTED_GAS
+        }, calls.length)
+        const ms = (time.processor * TRANSACTION_GAS) / gas / 1_000
+        const how = imageStore === undefined ? 'evaluated' : 'read back'
+        show(`image, ${name}, ${how}`, time, `${gas.toLocaleString('en')} gas; ${ms.toFixed(0)} ms for 300 million gas`)
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 function attacking(): void {
   const timed = attacks.map((attack) => {
     let gas = 0
@@ -201,4 +235,5 @@ await transfers()
 restoring()
 nesting()
 metering()
+forgetting()
 attacking()

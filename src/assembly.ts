@@ -301,7 +301,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     now: clock.monotonic,
   })
   const reads = createReads({
-    options: { directory: home.paths.ledger, genesisHash, parameters },
+    options: { directory: home.paths.ledger, imageFolder: home.paths.images, genesisHash, parameters },
     ledger,
     check: (wire) => pool.check(wire, core.state.lastExec),
     pendingNonce: pool.pendingNonce,

@@ -9,9 +9,10 @@ import { blockTime, buildHeader } from './execution/header.ts'
 import { createRuntime } from './execution/runtime.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
 import { systemKeys } from './execution/state.ts'
+import { openImageFiles } from './image-files.ts'
 import { openWholeLedger } from './ledger/opening.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
-import { CALL_DEPTH_MAX } from './limits.ts'
+import { CALL_DEPTH_MAX, IMAGE_FILES_BYTES_MAX } from './limits.ts'
 import type { ExecutedBlock } from './replica.ts'
 import { stepBack } from './thread-priority.ts'
 import { batchCodec, NULL_BATCH, type Receipt } from './types/block.ts'
@@ -28,6 +29,8 @@ export interface ExecutorOptions {
   historyBlocks: number
   /** 0 or absent keeps all. */
   keepBlocks?: number
+  /** Where contract images outlast memory; absent, they are evaluated again. */
+  imageFolder?: string
   /**
    * No node waits for this thread, and what it writes can be made again: it neither steps back nor syncs. `import` keeps whole blocks,
    * `replay` headers and state alone.
@@ -53,6 +56,7 @@ const {
   genesis: genesisBytes,
   historyBlocks,
   keepBlocks,
+  imageFolder,
   offline,
 }: ExecutorOptions = workerData
 if (offline === undefined) stepBack(EXECUTOR_NICENESS)
@@ -71,7 +75,9 @@ const ledger = await openWholeLedger({
   isOpen,
 })
 const scanner = await createSyncReader({ directory, genesisHash })
-const runtime = createRuntime({ sandbox: createSandbox({ depthMax: CALL_DEPTH_MAX }), verifyEd25519: verify })
+const imageStore = imageFolder === undefined ? undefined : openImageFiles(imageFolder, IMAGE_FILES_BYTES_MAX)
+const sandbox = createSandbox({ depthMax: CALL_DEPTH_MAX, imageStore })
+const runtime = createRuntime({ sandbox, verifyEd25519: verify })
 const store = {
   get: (key: string) => ledger.getState(key),
   scan: (prefix: string, after: string | undefined, limit: number) => scanner.scan('latest', prefix, after, limit),

@@ -38,6 +38,8 @@ export const FETCH_BYTES_MAX = 8 * 1024 * 1024
 
 /** How deep contracts call one another. Each depth has a sandbox instance of its own. */
 export const CALL_DEPTH_MAX = 8
+/** Contract images on the disk: a thousand of the largest, and several thousand of usual ones. */
+export const IMAGE_FILES_BYTES_MAX = 1024 * 1024 * 1024
 /** What a view, a dry run or a replay may burn, and how many may wait: reads never crowd out blocks. */
 export const VIEW_GAS_MAX = 300_000_000
 export const VIEW_QUEUE_MAX = 256

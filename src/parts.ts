@@ -69,6 +69,7 @@ async function openEach(
     genesis: encode(genesisCodec, home.genesis),
     historyBlocks,
     keepBlocks,
+    imageFolder: home.paths.images,
   }
   const executor = await startWorker<ExecuteQuestion, ExecutedBlock>(
     workerFile('./executor', import.meta.url),

@@ -8,6 +8,7 @@ import { type Rehearsal, rehearse } from './execution/rehearsal.ts'
 import { createRuntime } from './execution/runtime.ts'
 import { createSandbox } from './execution/sandbox/index.ts'
 import { utf8Length } from './execution/utf8.ts'
+import { readImageFiles } from './image-files.ts'
 import { type ErrorData, errorToData, LedgerDamaged, Pruned } from './ledger/errors.ts'
 import { createSyncReader } from './ledger/sync-reader.ts'
 import { CALL_DEPTH_MAX, VIEW_GAS_MAX } from './limits.ts'
@@ -20,6 +21,8 @@ import { serveWorker } from './worker-serve.ts'
 
 export interface ViewerOptions {
   directory: string
+  /** The executor's contract images. */
+  imageFolder: string
   genesisHash: string
   parameters: Parameters
 }
@@ -53,9 +56,10 @@ export type ViewerAnswer =
 /** Behind the main thread, which votes, and the executor. */
 const VIEWER_NICENESS = 10
 stepBack(VIEWER_NICENESS)
-const { directory, genesisHash, parameters }: ViewerOptions = workerData
+const { directory, imageFolder, genesisHash, parameters }: ViewerOptions = workerData
 const reader = await createSyncReader({ directory, genesisHash })
-const runtime = createRuntime({ sandbox: createSandbox({ depthMax: CALL_DEPTH_MAX }), verifyEd25519: verify })
+const sandbox = createSandbox({ depthMax: CALL_DEPTH_MAX, imageStore: readImageFiles(imageFolder) })
+const runtime = createRuntime({ sandbox, verifyEd25519: verify })
 
 const stateAt = (height: number) => ({
   get: (key: string) => reader.get(height, key),

@@ -18,6 +18,8 @@ export interface HomePaths {
   snapshots: string
   /** A snapshot that is being fetched. */
   snapshotIncoming: string
+  /** Memory images of contracts; may be deleted at any time. */
+  images: string
   consensusLog: string
   /** Where other nodes were reached; the network makes it. */
   addressBook: string
@@ -42,6 +44,7 @@ export function homePaths(home: string): HomePaths {
     ledgerSwap: join(root, 'data', 'ledger-swap'),
     snapshots: join(root, 'data', 'snapshots'),
     snapshotIncoming: join(root, 'data', 'snapshot-incoming'),
+    images: join(root, 'data', 'images'),
     consensusLog: join(root, 'data', 'consensus.log'),
     addressBook: join(root, 'data', 'peers.json'),
     control: join(root, 'data', 'control.json'),

@@ -10,6 +10,9 @@ export const price = {
   /** A call of a contract: its image is copied into an instance, its arguments and result are carried across. */
   run: 50_000,
   imageBytesPerGas: 4,
+  /** An image that left memory is read back from the disk, about 1 ms for the largest: whoever keeps much in memory pays for that. */
+  largeImageFrom: 512 * 1024,
+  largeImageByte: 5,
   hostCall: 6_000,
   /** A key may have to be fetched from the disk. */
   read: 20_000,
@@ -30,6 +33,12 @@ export const price = {
   /** Bytes that cross between the host and the engine, or are hashed. */
   byte: 16,
 } as const
+
+/** What an image of so many bytes costs at each call. */
+export function imageGas(bytes: number): number {
+  const small = Math.min(bytes, price.largeImageFrom)
+  return Math.ceil(small / price.imageBytesPerGas) + price.largeImageByte * (bytes - small)
+}
 
 export interface Meter {
   readonly used: number

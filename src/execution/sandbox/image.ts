@@ -13,7 +13,7 @@ import { createMachine, type Machine, SCRATCH_BYTES } from './machine.ts'
 import { preludeText } from './prelude.ts'
 
 export const STACK_TOP = 1024 * 1024
-const PAGE_BYTES = 64 * 1024
+export const PAGE_BYTES = 64 * 1024
 
 /** Date, eval (the engine's own entry to compile, taken from contracts by the prelude), RegExp, JSON, Proxy, Map, typed arrays, Promise, BigInt. */
 const INTRINSICS = 0b1_1111_1111

@@ -1,10 +1,16 @@
-/** Contract images by code hash: least recently used ones are dropped when their bytes pass the bound. */
+/** Contract images in memory by code hash: least recently used ones are dropped when their bytes pass the bound. */
 import type { Image } from './image.ts'
 import type { ContractShape } from './types.ts'
 
 export interface LoadedContract {
   image: Image
   shape: ContractShape
+}
+
+/** Where the bytes of images outlast memory. It may lose or spoil what it was given at any time, and throws nothing. */
+export interface ImageStore {
+  get(codeHash: string): Uint8Array | undefined
+  put(codeHash: string, bytes: Uint8Array): void
 }
 
 export interface ImageCache {

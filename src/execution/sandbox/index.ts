@@ -3,19 +3,22 @@
  * memory image, is metered by counting, and ends as a value; only a bug of the host leaves `run` as an exception.
  */
 import { createHash } from 'node:crypto'
+import { engineHash } from '../engine-hash.ts'
 import type { Pointer } from './engine.ts'
-import { createMeter, price } from './gas.ts'
+import { createMeter, imageGas, price } from './gas.ts'
 import { createHostCalls } from './host.ts'
 import { bootBaseImage, hashMachine } from './image.ts'
-import { createImageCache, type LoadedContract } from './images.ts'
+import { createImageCache, type ImageStore, type LoadedContract } from './images.ts'
 import { DEPTH_MAX, ENGINE_CALLS_MAX, IMAGE_CACHE_BYTES, LOAD_GAS_MAX } from './limits.ts'
 import { loadContract } from './load.ts'
 import type { Machine } from './machine.ts'
 import { createMachineSlot, type MachineSlot } from './machine-slot.ts'
 import { readOutcome } from './outcome.ts'
+import { createStoredImages } from './stored-images.ts'
 import { areArgumentsBounded } from './text.ts'
 import type { Inspection, Invocation, Outcome } from './types.ts'
 
+export type { ImageStore } from './images.ts'
 export type * from './types.ts'
 
 export interface SandboxOptions {
@@ -23,6 +26,8 @@ export interface SandboxOptions {
   depthMax?: number
   /** Bound on the memory images kept. */
   imageCacheBytes?: number
+  /** Where images outlast memory; without it one that was dropped is evaluated again. */
+  imageStore?: ImageStore
 }
 
 export interface Sandbox {
@@ -39,6 +44,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const depthMax = options.depthMax ?? DEPTH_MAX
   const images = createImageCache(options.imageCacheBytes ?? IMAGE_CACHE_BYTES)
   const base = bootBaseImage()
+  const stored = options.imageStore && createStoredImages(options.imageStore, base, engineHash())
   const loader = createMachineSlot()
   const slots: MachineSlot[] = []
 
@@ -47,13 +53,24 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     return slots[depth]!
   }
 
-  function load(code: string, codeHash: string, gasLimit: number): LoadedContract | (Inspection & { ok: false }) {
+  /** What evaluating a deployed contract's code leaves, wherever it comes from. */
+  function find(code: string, codeHash: string): LoadedContract | (Inspection & { ok: false }) {
     const known = images.get(codeHash)
     if (known !== undefined) return known
+    const kept = stored?.get(codeHash)
+    if (kept === undefined) return load(code, codeHash, LOAD_GAS_MAX)
+    images.put(codeHash, kept)
+    return kept
+  }
+
+  function load(code: string, codeHash: string, gasLimit: number): LoadedContract | (Inspection & { ok: false }) {
     const actual = hashCode(code)
     if (actual !== codeHash) throw new Error(`contract code has hash ${actual}, but was given as ${codeHash}`)
     const loaded = loadContract(loader, base, code, gasLimit)
-    if ('image' in loaded) images.put(codeHash, loaded)
+    if (!('image' in loaded)) return loaded
+    images.put(codeHash, loaded)
+    // At once and not when it leaves memory, so that leaving costs the call that brings it about nothing.
+    stored?.put(codeHash, loaded)
     return loaded
   }
 
@@ -61,7 +78,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     const { code, codeHash, args, gasLimit, depth } = invocation
     if (depth >= depthMax) return { status: 'trap', code: 'DEPTH', gasUsed: gasLimit }
     if (!areArgumentsBounded(args)) return { status: 'failed', code: 'BAD_ARGUMENTS', message: '', gasUsed: 0 }
-    const contract = load(code, codeHash, LOAD_GAS_MAX)
+    const contract = find(code, codeHash)
     if (!('image' in contract)) return { status: 'failed', code: 'BAD_CODE', message: '', gasUsed: 0 }
     // Nested calls run on one native stack, so they share the bound on unfinished calls.
     const calls = slots[depth - 1]?.callsLeft() ?? ENGINE_CALLS_MAX
@@ -74,12 +91,14 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   return {
     run,
     inspect(code, gasLimit) {
-      // Never more than a rebuild gets: an image that was made once must be possible to make again.
-      const loaded = load(code, hashCode(code), Math.min(gasLimit, LOAD_GAS_MAX))
+      const codeHash = hashCode(code)
+      // Never more than a rebuild gets: an image that was made once must be possible to make again. Never from the store: somebody
+      // with another limit may have put it there.
+      const loaded = images.get(codeHash) ?? load(code, codeHash, Math.min(gasLimit, LOAD_GAS_MAX))
       return 'image' in loaded ? { ok: true, ...loaded.shape } : loaded
     },
     hashRestoredState(code, depth) {
-      const contract = load(code, hashCode(code), LOAD_GAS_MAX)
+      const contract = find(code, hashCode(code))
       if (!('image' in contract)) throw new Error(`not a contract: ${contract.code} ${contract.message}`)
       const hash = slotAt(depth).run(contract.image, { gas: 0, calls: 0 }, hashMachine)
       return typeof hash === 'string' ? hash : hash.trap
@@ -90,7 +109,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
 function runLoaded(machine: Machine, { image }: LoadedContract, invocation: Invocation): Outcome {
   const { args, gasLimit } = invocation
   const meter = createMeter(machine.engine, gasLimit)
-  meter.charge(price.run + Math.ceil(image.bytes.length / price.imageBytesPerGas), Buffer.byteLength(args))
+  meter.charge(price.run + imageGas(image.bytes.length), Buffer.byteLength(args))
   machine.hostCalls = createHostCalls(machine, invocation, meter)
   return readOutcome(machine, machine.call(image.handles.dispatch, dispatchValues(machine, invocation)), meter)
 }

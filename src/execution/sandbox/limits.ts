@@ -81,5 +81,5 @@ export const CRYPTO_BYTES_MAX = 256 * 1024
 export const NAME_BYTES_MAX = 128
 export const METHOD_PATTERN = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
 
-/** Contract images kept in memory, by bytes; any of them can be rebuilt identically from source. */
+/** Contract images kept in memory, by bytes; any of them can be read back or rebuilt identically. */
 export const IMAGE_CACHE_BYTES = 128 * 1024 * 1024
