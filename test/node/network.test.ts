@@ -1,5 +1,5 @@
 // Four validators in one process: one ledger, whatever node is asked; validators that come and go; transactions nobody may slip in.
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -236,6 +236,22 @@ describe('four validators', () => {
     })
     const { body } = await submit(network, 2, signed(network, alice, nonce++, transfer('1')))
     expect(body).toMatchObject({ status: 'ok', height: before[0]!.height + 1 })
+  }, 60_000)
+
+  it('run contracts alike whether their images are on the disk, damaged or gone', async () => {
+    const folderOf = (index: number) => join(network.directory, `node-${index}`, 'data', 'images')
+    const names = await readdir(folderOf(2))
+    expect(names.length).toBeGreaterThan(0)
+    await Promise.all([network.stop(0), network.stop(1)])
+    for (const name of names) await writeFile(join(folderOf(0), name), 'damaged')
+    await rm(folderOf(1), { recursive: true })
+    await Promise.all([network.start(0), network.start(1)])
+    const { body } = await submit(network, 2, signed(network, alice, nonce++, transfer('1')))
+    expect(body).toMatchObject({ status: 'ok' })
+    await agreement(network, body.height as number)
+    const [token] = await readdir(folderOf(1))
+    const expected = await readFile(join(folderOf(2), token!))
+    for (const index of [0, 1]) expect(expected.equals(await readFile(join(folderOf(index), token!)))).toBe(true)
   }, 60_000)
 
   it('follow without a vote when the consensus log is gone or damaged', async () => {
