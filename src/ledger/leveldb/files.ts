@@ -6,13 +6,13 @@
 //
 // Batches and receipts are most of a ledger. Their blocks are left to be checked when they are read: there is one for each height, so
 // one that is not found is known to be damage, where any other key that is not found is an answer.
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { damaged, type Fault } from '../fault.ts'
 import { kinds } from '../keys.ts'
 import { readJournal } from './journal.ts'
 import { type Manifest, readManifest, type TableEntry } from './manifest.ts'
-import { checkDataBlock, type DataBlock, readEntries, readTableIndex, TableFault } from './table.ts'
+import { checkDataBlock, type DataBlock, readEnds, readEntries, readTableIndex, TableFault } from './table.ts'
 
 const FAULTS_MAX = 20
 /** A store that was never made whole: the process ended within its first moments. */
@@ -30,7 +30,7 @@ export interface FilesOptions {
   isThorough?: boolean
 }
 
-/** What is wrong with the files of a folder that nobody has open. Reads at the speed of the disk: about a gigabyte a second. */
+/** What is wrong with the files of a folder that nobody has open. Reads all but the data of batches and receipts, at about half a gigabyte a second. */
 export async function checkFiles(directory: string, { isThorough = false }: FilesOptions = {}): Promise<Fault[]> {
   const names = await namesIn(directory)
   if (names.every((name) => UNMADE.test(name))) return []
@@ -89,8 +89,9 @@ async function findManifest(directory: string, names: readonly string[]): Promis
 async function tableFault(path: string, entry: TableEntry, isThorough: boolean): Promise<string | undefined> {
   const { size } = await stat(path)
   if (size !== entry.bytes) return `it has ${size} bytes, MANIFEST says ${entry.bytes}`
-  const file = await readFile(path)
+  const skipsData = !isThorough && isBulk(entry.smallest, entry.largest)
   try {
+    const file = skipsData ? await readTableEnds(path, size) : await readFile(path)
     const { blocks } = readTableIndex(file)
     let before: Buffer | undefined
     for (const block of blocks) {
@@ -101,6 +102,17 @@ async function tableFault(path: string, entry: TableEntry, isThorough: boolean):
   } catch (error) {
     if (error instanceof TableFault) return error.message
     throw error
+  }
+}
+
+async function readTableEnds(path: string, bytes: number): Promise<Buffer> {
+  const handle = await open(path, 'r')
+  try {
+    return await readEnds(bytes, async (file, from, to) => {
+      await handle.read(file, from, to - from, from)
+    })
+  } finally {
+    await handle.close()
   }
 }
 

@@ -35,13 +35,8 @@ export class TableFault extends Error {}
  * reads entries one after the other needs no filter.
  */
 export function readTableIndex(file: Buffer, { needsFilter = true }: { needsFilter?: boolean } = {}): TableIndex {
-  if (file.length < FOOTER_BYTES) throw new TableFault(`it has ${file.length} bytes, fewer than a table's end`)
-  const footer = file.subarray(file.length - FOOTER_BYTES)
-  if (!footer.subarray(40).equals(MAGIC)) throw new TableFault("its end is not a table's")
   return readable(() => {
-    const fields = createFields(footer)
-    const filters = { offset: fields.number(), bytes: fields.number() }
-    const index = { offset: fields.number(), bytes: fields.number() }
+    const { filters, index } = readFooter(file)
     for (const [, value] of needsFilter ? entriesOf(readBlock(file, filters, 'the list of filters')) : [])
       checkBlock(file, handleOf(value), 'the filter')
     const blocks = [...entriesOf(readBlock(file, index, 'the index'))].map(([last, value]) => {
@@ -50,6 +45,35 @@ export function readTableIndex(file: Buffer, { needsFilter = true }: { needsFilt
     if (blocks.length === 0) throw new TableFault('its index is empty')
     return { blocks }
   })
+}
+
+/** Where the list of filters and the index are: behind the data, and behind the filter itself. */
+function readFooter(file: Buffer): { filters: Handle; index: Handle } {
+  if (file.length < FOOTER_BYTES) throw new TableFault(`it has ${file.length} bytes, fewer than a table's end`)
+  const footer = file.subarray(file.length - FOOTER_BYTES)
+  if (!footer.subarray(40).equals(MAGIC)) throw new TableFault("its end is not a table's")
+  const fields = createFields(footer)
+  const filters = { offset: fields.number(), bytes: fields.number() }
+  const index = { offset: fields.number(), bytes: fields.number() }
+  return { filters, index }
+}
+
+/**
+ * A table of which only the first and the last data block are read, and all that is behind the data; zeros stand for the rest.
+ * `read` fills these bytes of it from the file.
+ */
+export async function readEnds(bytes: number, read: (file: Buffer, from: number, to: number) => Promise<void>) {
+  const file = Buffer.alloc(bytes)
+  await read(file, Math.max(0, bytes - FOOTER_BYTES), bytes)
+  const { filters } = readable(() => readFooter(file))
+  if (filters.offset > bytes - FOOTER_BYTES) throw new TableFault('the list of filters reaches behind its end')
+  await read(file, filters.offset, bytes - FOOTER_BYTES)
+  const { blocks } = readTableIndex(file, { needsFilter: false })
+  for (const block of blocks)
+    if (block.offset + block.bytes > filters.offset) throw new TableFault('its index is wrong')
+  await read(file, 0, blocks[0]!.offset + blocks[0]!.bytes + TRAILER_BYTES)
+  await read(file, blocks.at(-1)!.offset, filters.offset)
+  return file
 }
 
 /** All entries of one data block, by internal key. */
