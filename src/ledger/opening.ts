@@ -1,4 +1,7 @@
 // Opening a ledger as a start of a node does: nothing is opened or built on that is not whole (docs/data.md, "Start-up check").
+import { existsSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { faultOf, THE_FOLDER } from './check.ts'
 import { LedgerDamaged } from './errors.ts'
 import type { Fault } from './fault.ts'
@@ -11,19 +14,50 @@ export interface WholeOptions extends LedgerOptions {
   isOpen?: boolean
 }
 
-/** Throws LedgerLocked, LedgerForeign, or LedgerDamaged with the first thing that is wrong. Checks the state where it opens with a tree. */
+/**
+ * Throws LedgerLocked, LedgerForeign, or LedgerDamaged with the first thing that is wrong. Checks the state where it opens with a tree.
+ *
+ * A damaged block of batches or receipts can end the process within LevelDB, which asserts what it reads. While the ledger is open a
+ * mark lies beside the folder, and a start that finds one, since the last run did not end in order, looks at these blocks too: whatever ended
+ * the process does so once.
+ */
 export async function openWholeLedger({ isOpen = false, ...options }: WholeOptions): Promise<Ledger> {
+  const mark = markOf(options.directory)
   if (!isOpen) {
     await assertUnlocked(options.directory)
-    refuse(await checkFiles(options.directory))
+    refuse(await checkFiles(options.directory, { isThorough: existsSync(mark) }))
+    await mkdir(dirname(mark), { recursive: true, mode: 0o700 })
+    await writeFile(mark, '')
   }
   const ledger = await openLedger(options)
   try {
     refuse(await ledger.check())
-    return ledger
   } catch (error) {
     await ledger.close()
     throw error
+  }
+  return isOpen ? ledger : unmarking(ledger, mark)
+}
+
+const markOf = (directory: string): string => `${directory}.open`
+
+/** Takes the mark away once the ledger is closed in order, unless a block could not be written. */
+function unmarking(ledger: Ledger, mark: string): Ledger {
+  let isSound = true
+  return {
+    ...ledger,
+    async commitBlock(block) {
+      try {
+        await ledger.commitBlock(block)
+      } catch (error) {
+        isSound = false
+        throw error
+      }
+    },
+    async close() {
+      await ledger.close()
+      if (isSound) await rm(mark, { force: true })
+    },
   }
 }
 

@@ -13,7 +13,8 @@ import { kindRange, kinds, readHeight } from './keys.ts'
 import { JOURNAL, namesIn, numbered, TABLE } from './leveldb/files.ts'
 import { readJournal } from './leveldb/journal.ts'
 import { readEntries, readTableIndex, TableFault } from './leveldb/table.ts'
-import { createFields, Malformed } from './leveldb/varint.ts'
+import { Malformed } from './leveldb/varint.ts'
+import { readWriteBatch } from './leveldb/write-batch.ts'
 import { type Operation, openStore, type Store, unseal } from './store.ts'
 
 const SAVED = new Set<number>(
@@ -133,20 +134,12 @@ function* entriesOfTable(file: Buffer): Generator<Entry> {
   }
 }
 
-/** Each record is a batch of writes (leveldb, db/write_batch.cc): a sequence number, a count, then keys and values. */
 function* entriesOfJournal(file: Buffer): Generator<Entry> {
-  for (const record of readJournal(file, { past: true }).records) yield* orNothing(() => entriesOfBatch(record))
-}
-
-function entriesOfBatch(record: Buffer): Entry[] {
-  const fields = createFields(record, 12)
-  const entries: Entry[] = []
-  while (!fields.isAtEnd()) {
-    const isValue = fields.number() === VALUE
-    const key = fields.text()
-    if (isValue) entries.push([key, fields.text()])
+  for (const record of readJournal(file, { past: true }).records) {
+    for (const [key, stored] of orNothing(() => readWriteBatch(record).entries)) {
+      if (stored !== undefined) yield [key, stored]
+    }
   }
-  return entries
 }
 
 function orNothing<T>(read: () => T[]): T[] {

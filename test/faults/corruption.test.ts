@@ -6,8 +6,11 @@
 //
 // In an ordinary run every third is mended. QUORATE_CORRUPTIONS=500 tries that many and mends them all, from the seed
 // QUORATE_CORRUPTIONS_FROM on.
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
@@ -16,6 +19,7 @@ import { type BlockToTake, takeBlocks } from '../../src/audit/import.ts'
 import { repairLedger } from '../../src/audit/repair.ts'
 import { createConsensusLog, openConsensusLog } from '../../src/ledger/consensus-log.ts'
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
+import { checkFiles } from '../../src/ledger/leveldb/files.ts'
 import { checkFolder, openWholeLedger } from '../../src/ledger/opening.ts'
 import { type Evidence, evidenceOf } from '../../src/types/evidence.ts'
 import { type Made, makeLedger } from '../audit/chain.ts'
@@ -39,6 +43,8 @@ interface Outcomes {
   shorter: number
   /** It ran and refused single answers. */
   holes: number
+  /** It ran, LevelDB ended the process over a damaged body, and the start after that refused. */
+  ended: number
   refused: number
 }
 
@@ -50,6 +56,7 @@ describe('random damage to a data folder', () => {
   let evidence: Evidence[]
   const sound = () => join(folder, 'sound')
   const earlier = () => join(folder, 'earlier')
+  const model = () => join(folder, 'model.json')
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'quorate-corruption-'))
@@ -68,6 +75,7 @@ describe('random damage to a data folder', () => {
     const names = await readdir(sound())
     expect(names.filter((name) => name.endsWith('.ldb')).length).toBeGreaterThan(5)
     original = await remember()
+    await writeFile(model(), JSON.stringify({ head: original.head, answers: [...original.answers] }))
     expect([original.head, evidence.length]).toEqual([BLOCKS, 1])
   }, 120_000)
   afterAll(async () => {
@@ -133,6 +141,34 @@ describe('random damage to a data folder', () => {
     }
   }
 
+  /** Closes the ledger where a batch or receipts are damaged that a start does not look at. */
+  async function isDamagedInside(directory: string, ledger: Ledger): Promise<boolean> {
+    const faults = await checkFiles(directory, { isThorough: true })
+    if (faults.length > 0) await ledger.close()
+    return faults.length > 0
+  }
+
+  async function askInProcess(directory: string, what: string): Promise<'holes' | 'ended'> {
+    const script = join(import.meta.dirname, '../ledger/answering.ts')
+    const child = spawn(process.execPath, [script, directory, made.genesisHash, model()])
+    let [printed, complaint] = ['', '']
+    child.stdout.on('data', (data) => {
+      printed += data
+    })
+    child.stderr.on('data', (data) => {
+      complaint += data
+    })
+    const [code, signal] = await once(child, 'close')
+    if (code === 0) {
+      const { differences, refusals } = JSON.parse(printed)
+      expect([differences, refusals.length > 0], what).toEqual([[], true])
+      return 'holes'
+    }
+    expect([signal, complaint], what).toEqual(['SIGABRT', expect.stringContaining('leveldb')])
+    expect(await start(directory), what).toBeUndefined()
+    return 'ended'
+  }
+
   async function repair(directory: string) {
     const options = { directory, genesis: made.genesis, historyBlocks: HISTORY, workers: 0, isFromPeersOnly: false }
     return await repairLedger({ ...options, now: () => new Date() })
@@ -156,14 +192,17 @@ describe('random damage to a data folder', () => {
       outcomes.refused++
       // Again, and it is the same: nothing got worse by trying.
       expect(await start(directory), what).toBeUndefined()
+    } else if (await isDamagedInside(directory, started)) {
+      outcomes[await askInProcess(directory, what)]++
+      isDamaged = true
     } else {
       const found = await imageOf(started, original)
       const kept = await started.evidence()
       await started.close()
       expect(differences(original, found), what).toEqual([])
       expect(kept, what).toEqual(evidence)
-      isDamaged = refusals(found).length > 0
-      outcomes[isDamaged ? 'holes' : found.head < BLOCKS ? 'shorter' : 'whole']++
+      expect(refusals(found), what).toEqual([])
+      outcomes[found.head < BLOCKS ? 'shorter' : 'whole']++
     }
     if (seed % MENDED_OF !== 0) return
     if (isDamaged) {
@@ -175,11 +214,38 @@ describe('random damage to a data folder', () => {
   }
 
   it(`is noticed and mended, ${COUNT} times`, async () => {
-    const outcomes: Outcomes = { whole: 0, shorter: 0, holes: 0, refused: 0 }
+    const outcomes: Outcomes = { whole: 0, shorter: 0, holes: 0, ended: 0, refused: 0 }
     for (let seed = FROM; seed < FROM + COUNT; seed++) await tryOne(seed, outcomes)
     report('damaged data folders', JSON.stringify(outcomes))
     expect(outcomes.refused).toBeGreaterThan(0)
   }, 3_600_000)
+
+  it('of old bodies is looked for after an end that was not in order', async () => {
+    const directory = await copyOf(sound(), 'tried')
+    expect(await damageBody(directory)).toBe(true)
+    const orderly = await start(directory)
+    expect(existsSync(`${directory}.open`)).toBe(true)
+    await orderly!.close()
+    expect(existsSync(`${directory}.open`)).toBe(false)
+    // As a process leaves it that was killed.
+    await writeFile(`${directory}.open`, '')
+    expect(await start(directory)).toBeUndefined()
+  })
+
+  /** Flips a bit in a data block that a start does not look at. */
+  async function damageBody(directory: string): Promise<boolean> {
+    for (const name of await readdir(directory)) {
+      if (!name.endsWith('.ldb')) continue
+      const bytes = await readFile(join(directory, name))
+      bytes[100]! ^= 1
+      await writeFile(join(directory, name), bytes)
+      const [quick, thorough] = [await checkFiles(directory), await checkFiles(directory, { isThorough: true })]
+      if (quick.length === 0 && thorough.length > 0) return true
+      bytes[100]! ^= 1
+      await writeFile(join(directory, name), bytes)
+    }
+    return false
+  }
 
   it('of the consensus log leaves a whole beginning of it, or a node that only follows', async () => {
     const log = join(folder, 'consensus.log')

@@ -122,6 +122,7 @@ describe('a folder of LevelDB', () => {
     ['a table is longer', async () => appendFile(join(directory, (await tables())[1]!), 'more'), 'table file'],
     ['a table is another', async () => swap((await tables()) as [string, string]), 'table file'],
     ['a table is a copy', async () => copyOver((await tables()) as [string, string]), 'table file'],
+    ['a journal is another file', async () => copyOver([(await named(/^MANIFEST/))[0]!, await journal()]), 'journal'],
     [
       'the middle of a journal is damaged',
       async () =>

@@ -13,6 +13,8 @@ import { kinds } from '../keys.ts'
 import { readJournal } from './journal.ts'
 import { type Manifest, readManifest, type TableEntry } from './manifest.ts'
 import { checkDataBlock, type DataBlock, readEnds, readEntries, readTableIndex, TableFault } from './table.ts'
+import { Malformed } from './varint.ts'
+import { readWriteBatch } from './write-batch.ts'
 
 const FAULTS_MAX = 20
 /** A store that was never made whole: the process ended within its first moments. */
@@ -50,9 +52,8 @@ export async function checkFiles(directory: string, { isThorough = false }: File
   }
   for (const [number, name] of numbered(names, JOURNAL)) {
     if (number < manifest.journalsFrom || faults.length >= FAULTS_MAX) continue
-    const { damagedAt } = readJournal(await readFile(join(directory, name)))
-    if (damagedAt === undefined) continue
-    faults.push(damaged(`the journal ${name}`, `its record at byte ${damagedAt} is not intact, yet a later one is`))
+    const reason = journalFault(await readFile(join(directory, name)))
+    if (reason !== undefined) faults.push(damaged(`the journal ${name}`, reason))
   }
   return faults
 }
@@ -101,6 +102,23 @@ async function tableFault(path: string, entry: TableEntry, isThorough: boolean):
     return boundsFault(file, blocks, entry)
   } catch (error) {
     if (error instanceof TableFault) return error.message
+    throw error
+  }
+}
+
+function journalFault(file: Buffer): string | undefined {
+  const { records, damagedAt } = readJournal(file)
+  if (damagedAt !== undefined) return `its record at byte ${damagedAt} is not intact, yet a later one is`
+  try {
+    let before = -1n
+    for (const record of records) {
+      const { sequence } = readWriteBatch(record)
+      if (sequence < before) return `its writes are out of order: ${sequence} after ${before}`
+      before = sequence
+    }
+    return undefined
+  } catch (error) {
+    if (error instanceof Malformed) return `it is no journal: ${error.message}`
     throw error
   }
 }
