@@ -141,13 +141,6 @@ describe('random damage to a data folder', () => {
     }
   }
 
-  /** Closes the ledger where a batch or receipts are damaged that a start does not look at. */
-  async function isDamagedInside(directory: string, ledger: Ledger): Promise<boolean> {
-    const faults = await checkFiles(directory, { isThorough: true })
-    if (faults.length > 0) await ledger.close()
-    return faults.length > 0
-  }
-
   async function askInProcess(directory: string, what: string): Promise<'holes' | 'ended'> {
     const script = join(import.meta.dirname, '../ledger/answering.ts')
     const child = spawn(process.execPath, [script, directory, made.genesisHash, model()])
@@ -186,13 +179,17 @@ describe('random damage to a data folder', () => {
   async function tryOne(seed: number, outcomes: Outcomes): Promise<void> {
     const directory = await copyOf(sound(), 'tried')
     const what = await harm(seed, { folder: directory, earlier: earlier() })
+    // Before the start: LevelDB may write what it read anew, with checksums that fit.
+    const isDamagedInside = (await checkFiles(directory, { isThorough: true })).length > 0
     const started = await start(directory)
     let isDamaged = started === undefined
     if (started === undefined) {
       outcomes.refused++
       // Again, and it is the same: nothing got worse by trying.
       expect(await start(directory), what).toBeUndefined()
-    } else if (await isDamagedInside(directory, started)) {
+    } else if (isDamagedInside) {
+      // A batch or receipts that a start does not look at.
+      await started.close()
       outcomes[await askInProcess(directory, what)]++
       isDamaged = true
     } else {
@@ -232,16 +229,26 @@ describe('random damage to a data folder', () => {
     expect(await start(directory)).toBeUndefined()
   })
 
+  /** The last bodies are read by every start. */
+  async function startsWhole(directory: string): Promise<boolean> {
+    const ledger = await start(directory)
+    await ledger?.close()
+    await rm(`${directory}.open`, { force: true })
+    return ledger !== undefined
+  }
+
   /** Flips a bit in a data block that a start does not look at. */
   async function damageBody(directory: string): Promise<boolean> {
     for (const name of await readdir(directory)) {
       if (!name.endsWith('.ldb')) continue
       const bytes = await readFile(join(directory, name))
-      bytes[100]! ^= 1
-      await writeFile(join(directory, name), bytes)
-      const [quick, thorough] = [await checkFiles(directory), await checkFiles(directory, { isThorough: true })]
-      if (quick.length === 0 && thorough.length > 0) return true
-      bytes[100]! ^= 1
+      for (let at = 100; at < bytes.length; at += 3_000) {
+        const harmed = Buffer.from(bytes)
+        harmed[at]! ^= 1
+        await writeFile(join(directory, name), harmed)
+        const [quick, thorough] = [await checkFiles(directory), await checkFiles(directory, { isThorough: true })]
+        if (quick.length === 0 && thorough.length > 0 && (await startsWhole(directory))) return true
+      }
       await writeFile(join(directory, name), bytes)
     }
     return false
