@@ -3,11 +3,11 @@
 // is one, and with the native signature check that the command line uses. Processor time in Node, time on the clock in the browser.
 import { parseArgs } from 'node:util'
 import { bundleOf } from '../src/client/bundle.ts'
-import { signTransaction } from '../src/client/transaction.ts'
 import { verify } from '../src/crypto/signer.ts'
 import { type ProofBundle, trustGenesis, verifyBundle, verifyDocument } from '../src/light/index.ts'
-import { createChain, keyOf } from '../test/client/chain.ts'
+import { createChain } from '../test/client/chain.ts'
 import { askBrowser, bundleForBrowsers, findBrowser } from '../test/light/browser.ts'
+import { signTransfer } from '../test/light/samples.ts'
 
 const { values } = parseArgs({
   options: {
@@ -22,19 +22,7 @@ const chain = createChain()
 for (let index = 0; index < keys; index++) chain.state.set(`token\0balance/${index}`, `"${index}"`)
 const text = (value: string) => new TextEncoder().encode(value)
 const event = { contract: 'token', name: 'Transfer', data: text('{"from":"a","to":"b","amount":"5"}') }
-const signed = await Promise.all(
-  Array.from({ length: transactions }, (_, nonce) => {
-    const fields = {
-      network: chain.genesisHash,
-      nonce,
-      expires: 9,
-      gasLimit: 99,
-      contract: 'token',
-      method: 'transfer',
-    }
-    return signTransaction(keyOf(7), { ...fields, args: '{"to":"x","amount":"5"}' })
-  }),
-)
+const signed = await Promise.all(Array.from({ length: transactions }, (_, nonce) => signTransfer(chain, nonce)))
 chain.append(signed.map(({ wire }) => ({ wire, outcome: { events: [event] } })))
 
 const genesis = { ...chain.genesis, time: new Date(chain.genesis.time).toISOString() }

@@ -101,7 +101,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     records: voting?.records ?? [],
   })
   const recalls = recallReason(core.state)
-  if (recalls !== undefined) logger.warn(`this validator follows and does not vote for now: ${recalls}`)
+  if (recalls !== undefined) logger.warn(`this validator follows and does not vote: ${recalls}`)
   const pool = createMempool({
     genesisHash,
     parameters: () => parameters,

@@ -42,18 +42,7 @@ export async function createSamples(): Promise<Samples> {
   endEpoch([1, 2, 3, 4])
   chain.append([])
   endEpoch([2, 3, 4, 5, 6])
-  const sign = async (nonce: number) => {
-    const fields = {
-      network: chain.genesisHash,
-      nonce,
-      expires: 9,
-      gasLimit: 99,
-      contract: 'token',
-      method: 'transfer',
-    }
-    return signTransaction(keyOf(7), { ...fields, args: '{"to":"x","amount":"5"}' })
-  }
-  const signed = await Promise.all([0, 1, 2, 9].map(sign))
+  const signed = await Promise.all([0, 1, 2, 9].map((nonce) => signTransfer(chain, nonce)))
   const [paid, refused, burnt, skipped] = signed.map(({ wire }) => wire)
   const events = [
     { contract: 'token', name: 'Transfer', data: text('{"from":"a","to":"b"}') },
@@ -94,4 +83,10 @@ export async function createSamples(): Promise<Samples> {
       events: bundle('events', await chain.rangeDocument(4, 6)),
     },
   }
+}
+
+/** A call that the chain's blocks may hold; nothing runs it. */
+export function signTransfer({ genesisHash }: Chain, nonce: number) {
+  const call = { network: genesisHash, nonce, expires: 9, gasLimit: 99, contract: 'token', method: 'transfer' }
+  return signTransaction(keyOf(7), { ...call, args: '{"to":"x","amount":"5"}' })
 }
