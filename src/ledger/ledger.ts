@@ -256,6 +256,8 @@ function readThrough(values: ValueCache, read: (key: string) => string | undefin
 interface Prepared {
   entries: [string, string | null][]
   change: TreeChange
+  /** The entries' keys as they are stored. */
+  keys: Buffer[]
   /** What the entries replace. */
   old: Promise<(string | undefined)[]>
 }
@@ -287,13 +289,11 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
       if (value?.isWellFormed() === false) throw new Error(`The value of ${JSON.stringify(key)} has a lone surrogate.`)
     }
     // Other threads read what will be replaced while this one hashes. Whoever commits sees what fails.
-    const old = oldValues(
-      store,
-      entries.map(([key]) => key),
-      known,
-    )
+    const keys = entries.map(([key]) => stateKey(key))
+    const remembered = entries.map(([key]) => known(key))
+    const old = oldValues(store, keys, remembered)
     old.catch(() => undefined)
-    prepared = { entries, old, change: ownTree().prepare(entries) }
+    prepared = { entries, keys, old, change: ownTree().prepare(entries) }
     return prepared
   }
 
@@ -305,7 +305,7 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
   async function commit(block: BlockToCommit): Promise<void> {
     assertFollows(readHead(store), block, options.genesisHash)
     const { header, writes } = block
-    const { change, old } = prepare(writes)
+    const { change, keys, old } = prepare(writes)
     if (change.root !== header.stateRoot) {
       throw new Error(`Block ${header.height} has state root ${header.stateRoot}, but its writes give ${change.root}.`)
     }
@@ -316,7 +316,7 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
       // Without history nothing is ever proven from this folder, and what is opened with one later builds its trunk then.
       const pages = historyBlocks === 0 ? [] : ownTree().changedPages(change, twigLeaves)
       const stalePages = pages.filter(makesStale).map(({ depth, place }) => pagePrefix(depth, place))
-      const state = await stateOperations(store, { height, writes, old: await old, historyBlocks, stalePages })
+      const state = await stateOperations(store, { height, writes, keys, old: await old, historyBlocks, stalePages })
       const trunk = pages.map((page) => pageOperation(page, height))
       const { base } = trunkState(store.getSync(trunkKey)) ?? { base: height }
       if (historyBlocks > 0) trunk.push(trunkStateOperation({ base, height, twigLeaves }))

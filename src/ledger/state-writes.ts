@@ -9,7 +9,6 @@ import {
   pathKey,
   readHeight,
   staleKey,
-  stateKey,
   undoAfter,
   undoKey,
   undoneKey,
@@ -26,6 +25,8 @@ const HEIGHTS_PRUNED_PER_BLOCK = 2
 export interface StateChange {
   height: number
   writes: ReadonlyMap<string, string | null>
+  /** The writes' keys as they are stored, in their order. */
+  keys: readonly Buffer[]
   /** What the writes replace, in their order, as `oldValues` read it. */
   old: readonly (string | undefined)[]
   historyBlocks: number
@@ -33,15 +34,14 @@ export interface StateChange {
   stalePages: Buffer[]
 }
 
-/** The values that these keys have at the head: as they are remembered, the others read by LevelDB's own threads. */
+/** The values that stored keys have at the head: as they are remembered (null: none), the others read by LevelDB's own threads. */
 export async function oldValues(
   store: Store,
-  keys: readonly string[],
-  known: (key: string) => string | null | undefined,
+  keys: readonly Buffer[],
+  remembered: readonly (string | null | undefined)[],
 ): Promise<(string | undefined)[]> {
-  const remembered = keys.map(known)
   const others = keys.filter((_, index) => remembered[index] === undefined)
-  const read = others.length === 0 ? [] : await store.getMany(others.map(stateKey))
+  const read = others.length === 0 ? [] : await store.getMany(others)
   let next = 0
   return remembered.map((value) => (value === undefined ? read[next++]?.toString('utf8') : (value ?? undefined)))
 }
@@ -53,8 +53,8 @@ export async function stateOperations(store: Store, change: StateChange): Promis
   const operations: Operation[] = []
   const changed: Buffer[] = []
   const deleted: Buffer[] = []
-  for (const [key, value] of writes) {
-    const latestKey = stateKey(key)
+  for (const value of writes.values()) {
+    const latestKey = change.keys[index]!
     const old = change.old[index++]
     if (old === (value ?? undefined)) continue
     const bytes = latestKey.subarray(1)

@@ -26,15 +26,13 @@ export function createValueCache(charactersMax: number = CHARACTERS_MAX): ValueC
   let characters = 0
   const sizeOf = (key: string, value: string | null) => ENTRY_CHARACTERS + key.length + (value?.length ?? 0)
 
-  function remove(key: string): void {
+  function uncount(key: string): void {
     const value = young.get(key)
-    if (value === undefined) return
-    young.delete(key)
-    characters -= sizeOf(key, value)
+    if (value !== undefined) characters -= sizeOf(key, value)
   }
 
   function put(key: string, value: string | null): void {
-    remove(key)
+    uncount(key)
     young.set(key, value)
     characters += sizeOf(key, value)
     if (characters <= charactersMax / 2) return
@@ -53,7 +51,8 @@ export function createValueCache(charactersMax: number = CHARACTERS_MAX): ValueC
     },
     set(key, value) {
       if (value === null || value.length <= VALUE_CHARACTERS_MAX) return put(key, value)
-      remove(key)
+      uncount(key)
+      young.delete(key)
       old.delete(key)
     },
   }
