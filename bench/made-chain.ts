@@ -27,17 +27,10 @@ const CERTIFICATES_AT_ONCE = 64
 export interface MadeChain {
   height: number
   seconds: number
-  /** Of the devnet's alice. */
-  nextNonce: number
 }
 
-/** `accounts` is how many accounts get money. */
-export async function makeChain(
-  directory: string,
-  homes: string[],
-  size: { blocks: number; transactions: number; accounts: number },
-  say: (text: string) => void,
-): Promise<MadeChain> {
+/** Makes blocks of transfers from some senders, who get the money for so many in the first block, to as many accounts as are asked for. */
+export async function createMaker(directory: string, homes: string[], transfers: number) {
   const paths = homePaths(homes[0]!)
   const { genesis, hash: genesisHash } = await readGenesisFile(paths.genesis, {}, '')
   const signers = await Promise.all(homes.map((home) => readKeyFile(homePaths(home).validatorKey)))
@@ -58,69 +51,87 @@ export async function makeChain(
     },
   )
   const ledger = await openLedger({ directory: paths.ledger, genesisHash, tree: false })
-  const alice = await loadKey(keystoreOf(directory), 'alice')
+  const admin = await loadKey(keystoreOf(directory), 'admin')
   const makers = Array.from({ length: MAKERS }, (_, index) => createKeyPair(sha256(Buffer.from(`maker ${index}`))))
-  const receivers = Array.from({ length: size.accounts }, (_, index) =>
-    addressOf(sha256(Buffer.from(`account ${index}`))),
-  )
-  const call = (nonce: number, to: string, amount: string) => ({
+  const call = (method: 'mint' | 'transfer', nonce: number, to: string, amount: string) => ({
     network: genesisHash,
     nonce,
     expires: 0,
     gasLimit: 2_000_000,
     contract: 'token',
-    method: 'transfer',
+    method,
     args: JSON.stringify({ to, amount }),
   })
   let sent = 0
-  async function next(): Promise<Uint8Array> {
-    const maker = makers[sent % MAKERS]!
-    const { wire } = await signTransaction(
-      maker,
-      call(Math.floor(sent / MAKERS), receivers[sent % receivers.length]!, '1'),
-    )
-    sent++
-    return wire
+  let height = 0
+  let certificates: Certificate[] = []
+
+  async function certify(): Promise<void> {
+    await ledger.putCertificates(certificates)
+    certificates = []
   }
 
-  let certificates: Certificate[] = []
-  async function add(height: number, txs: Uint8Array[]): Promise<void> {
+  async function add(txs: Uint8Array[]): Promise<void> {
+    height++
     const batch = { view: 0, proposer: epoch.validators[0]!.key, time: genesis.time + height, txs }
     const { blockHash } = await executor.ask({ height, batch: encode(batchCodec, batch) })
     const message = signedBytes('exec', { ...domain, height, blockHash })
     const quorum = signers.slice(0, quorumOf(signers.length))
     const signatures = quorum.map(({ sign }, signer) => ({ signer, signature: sign(message) }))
     certificates.push({ height, blockHash, signatures })
-    if (certificates.length < CERTIFICATES_AT_ONCE && height < size.blocks) return
-    await ledger.putCertificates(certificates)
-    certificates = []
+    if (certificates.length >= CERTIFICATES_AT_ONCE) await certify()
   }
 
+  const money = String(Math.ceil(transfers / MAKERS) + 1)
+  const funds = makers.map(({ publicKey }, nonce) =>
+    signTransaction(admin, call('mint', nonce, addressOf(publicKey), money)),
+  )
+  await add((await Promise.all(funds)).map(({ wire }) => wire))
+
+  return {
+    height: () => height,
+    /** The next transfer, to this account. */
+    async next(account: number): Promise<Uint8Array> {
+      const nonce = Math.floor(sent / MAKERS)
+      const to = addressOf(sha256(Buffer.from(`account ${account}`)))
+      return (await signTransaction(makers[sent++ % MAKERS]!, call('transfer', nonce, to, '1'))).wire
+    },
+    /** Executes and certifies a block of these. */
+    add,
+    /** Certifies what is left, and checks that the last block did what it should. */
+    async finish(): Promise<void> {
+      await certify()
+      const wrong = (await ledger.receipts(height))?.find(({ status }) => status !== 'ok')
+      if (wrong !== undefined) throw new Error(`a made transfer was not executed: ${wrong.code} ${wrong.message}`)
+    },
+    async close(): Promise<void> {
+      await ledger.close()
+      await executor.close()
+    },
+  }
+}
+
+/** `accounts` is how many accounts get money. */
+export async function makeChain(
+  directory: string,
+  homes: string[],
+  size: { blocks: number; transactions: number; accounts: number },
+  say: (text: string) => void,
+): Promise<MadeChain> {
   const since = performance.now()
+  const maker = await createMaker(directory, homes, size.blocks * size.transactions)
+  let sent = 0
   try {
-    const funds = makers.map(({ publicKey }, nonce) =>
-      signTransaction(
-        alice,
-        call(nonce, addressOf(publicKey), String(Math.ceil((size.blocks * size.transactions) / MAKERS) + 1)),
-      ),
-    )
-    await add(
-      1,
-      (await Promise.all(funds)).map(({ wire }) => wire),
-    )
-    for (let height = 2; height <= size.blocks; height++) {
+    while (maker.height() < size.blocks) {
       const txs: Uint8Array[] = []
-      for (let n = 0; n < size.transactions; n++) txs.push(await next())
-      await add(height, txs)
-      if (height % 5_000 === 0) say(`made ${height} blocks`)
+      for (let n = 0; n < size.transactions; n++) txs.push(await maker.next(sent++ % size.accounts))
+      await maker.add(txs)
+      if (maker.height() % 5_000 === 0) say(`made ${maker.height()} blocks`)
     }
-    const head = await ledger.receipts(size.blocks)
-    const wrong = head?.find(({ status }) => status !== 'ok')
-    if (wrong !== undefined) throw new Error(`a made transfer was not executed: ${wrong.code} ${wrong.message}`)
-    return { height: size.blocks, seconds: (performance.now() - since) / 1_000, nextNonce: MAKERS }
+    await maker.finish()
+    return { height: size.blocks, seconds: (performance.now() - since) / 1_000 }
   } finally {
-    await ledger.close()
-    await executor.close()
+    await maker.close()
   }
 }
 

@@ -67,7 +67,7 @@ try {
   for (const node of [first, second, third]) await start(node, nodes)
   const { genesisHash } = await until('the network runs', 120_000, () => statusOf(first))
   await until('readiness', 120_000, async () => (await fetch(`http://127.0.0.1:${first.apiPort}/ready`)).ok)
-  const load = await createLoad(folder, genesisHash, [first, second], made.nextNonce)
+  const load = await createLoad(folder, genesisHash, [first, second])
   const peak = await load.peak()
   await until('a snapshot', 300_000, async () => (await metricsOf(first)).get('snapshot_height')! >= size.blocks)
   const perSecond = peak * Number(values.load)

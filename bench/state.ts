@@ -18,6 +18,7 @@ import { fromHex } from '../src/crypto/hex.ts'
 import { verifyStatePath } from '../src/crypto/state-proof.ts'
 import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
 import { createStateTree } from '../src/ledger/tree.ts'
+import { createRandom } from '../src/simulator/random.ts'
 import { type Header, ZERO_HASH } from '../src/types/block.ts'
 import { quantile } from './support.ts'
 
@@ -37,15 +38,6 @@ const PROOFS = 300
 
 type Writes = Map<string, string>
 
-/** The same numbers in every run. */
-function createRandom(): (below: number) => number {
-  let state = 1
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
-
 const keyOf = (index: number) => `token\0balance/${addressOf(sha256(Buffer.from(`account ${index}`)))}`
 
 function* fills(keys: readonly string[]): Generator<Writes> {
@@ -55,11 +47,11 @@ function* fills(keys: readonly string[]): Generator<Writes> {
 }
 
 function createWrites(keys: readonly string[]): (count: number) => Writes {
-  const random = createRandom()
+  const random = createRandom(1)
   return (count) => {
     const writes: Writes = new Map()
     // As many draws as keys: of a thousand keys some are drawn twice.
-    for (let n = 0; n < count; n++) writes.set(keys[random(keys.length)]!, `"${random(1_000_000_000)}"`)
+    for (let n = 0; n < count; n++) writes.set(keys[random.below(keys.length)]!, `"${random.below(1_000_000_000)}"`)
     return writes
   }
 }
@@ -125,10 +117,10 @@ function treeAlone(keys: readonly string[]) {
 /** Medians: creation at this height in ms, verification in µs, siblings and bytes as JSON. */
 async function proofs(reader: Ledger, height: number, keys: readonly string[]) {
   const root = fromHex((await reader.header(height))!.stateRoot)
-  const random = createRandom()
+  const random = createRandom(1)
   const found: { made: number; verified: number; siblings: number; bytes: number }[] = []
   for (let n = 0; n < PROOFS; n++) {
-    const key = keys[random(keys.length)]!
+    const key = keys[random.below(keys.length)]!
     const value = await reader.stateAt(height).get(key)
     const start = performance.now()
     const path = await reader.proveState(height, key)
