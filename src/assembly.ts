@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import type { ApiNode } from './api/port.ts'
 import { type Backups, createBackups } from './backups.ts'
+import { createCatchUp } from './catch-up.ts'
 import { createCore } from './consensus/core.ts'
 import { primaryOf } from './consensus/proposer.ts'
 import { addressOf } from './crypto/address.ts'
@@ -16,7 +17,6 @@ import { formatGenesis } from './genesis/document.ts'
 import type { Home } from './home/home.ts'
 import { createInbound } from './inbound.ts'
 import { createIntake } from './intake.ts'
-import { createJoin } from './join.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { STATUS_INTERVAL_MS } from './limits.ts'
 import { createLiveness, suspectAfterMs } from './liveness.ts'
@@ -30,13 +30,12 @@ import { passingBlockOf } from './passing-block.ts'
 import { createProposing } from './proposing.ts'
 import { createReads } from './reads.ts'
 import { type Clock, createReplica } from './replica.ts'
-import { createSnapshots } from './snapshots.ts'
 import { createCertificateCheck } from './sync/certificates.ts'
-import { answerBlockRequest, createSync } from './sync.ts'
+import { answerBlockRequest } from './sync.ts'
 import { batchCodec } from './types/block.ts'
 import { fromHex, toHex } from './types/hex.ts'
 import { type Message, messageCodec } from './types/message.ts'
-import { quorumOf, weakQuorumOf } from './types/quorum.ts'
+import { quorumOf } from './types/quorum.ts'
 import { decode, encode } from './types/schema.ts'
 import { decodeTransaction } from './types/transaction.ts'
 import { createWaiters } from './waiters.ts'
@@ -137,8 +136,8 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     peers: () => transport.peers().length,
     missingValidators: () => liveness.missing(clock.monotonic()).length,
     waitingClients: () => waiters.count(),
-    syncTarget: () => syncing()?.to,
-    snapshotHeight: () => snapshots.newest(),
+    syncTarget: () => catchUp.target()?.to,
+    snapshotHeight: () => catchUp.snapshots.newest(),
   })
   const evidence = createEvidenceKeeper({
     store: ledger,
@@ -192,7 +191,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
         waiters.onCertified(height)
         inbound.onMoved()
         announce(false)
-        snapshots.onCertified(height)
+        catchUp.snapshots.onCertified(height)
       },
       onSent: metrics.onSent,
       onReport(report) {
@@ -234,52 +233,20 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     blame,
     onError: fault.report,
   })
-  const { ledger: ledgerFolder, snapshots: snapshotFolder, snapshotIncoming, ledgerIncoming } = home.paths
-  const snapshots = createSnapshots({
-    options: { genesisHash, ledger: ledgerFolder, snapshots: snapshotFolder, snapshotIncoming, ledgerIncoming },
-    intervalBlocks: parameters.snapshotIntervalBlocks,
-    kept: home.config.ledger.snapshots,
-    mayMake: () => syncing() === undefined,
-    onMade(made, tookMs) {
-      metrics.onSnapshot(made, tookMs)
-      logger.info({ ...made, ms: Math.round(tookMs) }, 'a snapshot of the state was made')
-    },
-    onNotMade: (height, reason) => logger.warn({ height, reason }, 'no snapshot of the state was made'),
-    onDropped: (height, reason) => logger.warn({ height, reason }, 'a damaged snapshot of the state is dropped'),
-    now: clock.monotonic,
-  })
-  const certificateFault = createCertificateCheck((check) => edgeWith(check).certificateFault, verifier.verifyBatch)
-  const join = createJoin({
-    genesisHash,
-    intervalBlocks: parameters.snapshotIntervalBlocks,
-    weakQuorum: weakQuorumOf(validators.length),
-    position: () => core.state,
+  const catchUp = createCatchUp({
+    home,
+    core,
+    metrics,
     claimedHeight: liveness.claimedHeight,
-    certificateFault,
+    certificateFault: createCertificateCheck((check) => edgeWith(check).certificateFault, verifier.verifyBatch),
     request: transport.request,
-    ask: snapshots.ask,
-    blame,
-    holdBlocks: (isHeld) => sync.hold(isHeld),
-    onBuilt: takeLedger,
-    isStopped: () => core.state.diverged || !home.config.ledger.joinBySnapshot,
-    onError: fault.report,
-    report: (detail, message) => logger.info(detail, message),
-    now: clock.monotonic,
-    after: clock.after,
-  })
-  const sync = createSync({
-    position: () => core.state,
     blockHashAt: ledger.blockHash,
-    certificateFault,
-    request: transport.request,
-    onNoBlock: join.onNoBlock,
     apply: replica.apply,
     blame,
-    isStopped: () => core.state.diverged,
     onError: fault.report,
-    report: (progress, message) => logger.info(progress, message),
-    now: clock.monotonic,
-    after: clock.after,
+    takeLedger,
+    logger,
+    clock,
   })
   const inbound = createInbound({
     core,
@@ -291,9 +258,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     validatorIndex: (key) => index.get(key),
     onStatus(peer, validator, status) {
       liveness.onStatus(peer, validator, status, clock.monotonic())
-      const isValidator = validator !== null && index.has(validator)
-      join.onPeerHeight(peer, status.h, isValidator)
-      sync.onPeerHeight(peer, status.h, isValidator)
+      catchUp.onPeerHeight(peer, status.h, validator !== null && index.has(validator))
     },
     onTransactions: intake.onFrame,
     blame,
@@ -353,7 +318,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     now: clock.now,
     monotonic: clock.monotonic,
     difference: divergence.found,
-    syncing,
+    syncing: catchUp.target,
     fatal: fault.message,
   })
 
@@ -369,13 +334,6 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
   function mayTransact(sender: string): boolean {
     const { transact } = parameters
     return transact === 'anyone' || hasRole(state, addressOf(fromHex(sender)), transact.slice('role:'.length))
-  }
-
-  function syncing(): { to: number; by: 'blocks' | 'snapshot' } | undefined {
-    const snapshot = join.target()
-    if (snapshot !== undefined) return { to: snapshot, by: 'snapshot' }
-    const to = sync.target()
-    return to === undefined ? undefined : { to, by: 'blocks' }
   }
 
   function statusFrame(): Uint8Array {
@@ -402,7 +360,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
 
   transport.onFrame = inbound.onFrame
   transport.onRequest = ({ validator }, payload, kind) => {
-    if (kind === 'snapshots') return snapshots.answer(payload)
+    if (kind === 'snapshots') return catchUp.snapshots.answer(payload)
     if (!divergence.answering.isFor(payload)) return answerBlocks(payload)
     return divergence.answering.answer(index.has(validator ?? '') ? validator : null, payload)
   }
@@ -419,8 +377,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
   }
   transport.onDisconnect = (peer) => {
     liveness.onGone(peer.id)
-    join.onPeerGone(peer.id)
-    sync.onPeerGone(peer.id)
+    catchUp.onPeerGone(peer.id)
     inbound.onGone(peer.id)
   }
 
@@ -431,7 +388,7 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     async start() {
       await view.load()
       await evidence.load()
-      await snapshots.load(core.state.h)
+      await catchUp.snapshots.load(core.state.h)
       await divergence.load()
       replica.start()
       await transport.start()
@@ -445,12 +402,11 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
     },
     async stop() {
       clearInterval(heartbeat)
-      join.stop()
-      sync.stop()
+      catchUp.stop()
       intake.stop()
       divergence.stop()
       await transport.stop()
-      await snapshots.stop()
+      await catchUp.snapshots.stop()
       await divergence.settled()
       await replica.stop()
       await evidence.settled()
