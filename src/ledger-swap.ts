@@ -3,8 +3,8 @@
 // The mark is written once the new one is whole and closed. From then on every start goes on with the change where it was: the old
 // folder aside, the new one in its place, the mark away. Without a mark a new one is a leftover and is removed.
 import { existsSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
-import { syncFolder } from './snapshot/files.ts'
+import { rename, rm } from 'node:fs/promises'
+import { syncFolder, writeSynced } from './synced.ts'
 
 export interface SwapPaths {
   data: string
@@ -22,12 +22,7 @@ export async function swapLedger(paths: SwapPaths): Promise<void> {
 
 export async function markSwap({ data, ledgerSwap, ledgerReplaced }: SwapPaths): Promise<void> {
   await rm(ledgerReplaced, { recursive: true, force: true })
-  const mark = await open(ledgerSwap, 'w', 0o600)
-  try {
-    await mark.sync()
-  } finally {
-    await mark.close()
-  }
+  await writeSynced(ledgerSwap, '', { flag: 'w' })
   await syncFolder(data)
 }
 

@@ -4,7 +4,7 @@
 //
 // The new folder is built beside the old one and takes its place by a rename: whatever interrupts a repair, running it again ends it.
 import { existsSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { LedgerForeign, LedgerLocked } from '../ledger/errors.ts'
 import type { Fault } from '../ledger/fault.ts'
@@ -12,6 +12,7 @@ import { openLedger } from '../ledger/ledger.ts'
 import { checkFolder } from '../ledger/opening.ts'
 import { type Salvage, salvage } from '../ledger/salvage.ts'
 import { assertUnlocked } from '../ledger/store.ts'
+import { syncFolder } from '../synced.ts'
 import type { Genesis } from '../types/epoch.ts'
 import type { Finding } from './finding.ts'
 import { type BlockToTake, takeBlocks } from './import.ts'
@@ -158,11 +159,6 @@ async function putInPlace(
   outcome: RepairReport['outcome'],
 ): Promise<void> {
   await rename(built, directory)
-  const folder = await open(dirname(directory), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+  await syncFolder(dirname(directory))
   report.outcome = outcome
 }

@@ -7,8 +7,9 @@ import { createBlockFile } from '../ledger/block-file.ts'
 import type { LedgerView } from '../ledger/view.ts'
 import { snapshotFolder } from '../snapshot/files.ts'
 import { makeSnapshot, SnapshotStopped } from '../snapshot/make.ts'
+import { syncFolder, writeSynced } from '../synced.ts'
 import { BackupError } from './error.ts'
-import { describeFile, filesIn, sync, writeSynced } from './files.ts'
+import { describeFile, filesIn } from './files.ts'
 import { type Backup, backupName, chainsOf, listBackups, readBackup, removeUnfinished } from './folder.ts'
 import { type BackupKind, formatManifest, MANIFEST, type Manifest, sealManifest } from './manifest.ts'
 import { BLOCKS, encodeHeaders, GENESIS, HEADERS, README, readmeText, SNAPSHOT } from './parts.ts'
@@ -160,10 +161,10 @@ async function describeAll({ isStopped, onProgress }: CreateOptions, making: str
 
 async function finish(making: string, folder: string, manifest: Manifest): Promise<Backup> {
   await writeSynced(join(making, MANIFEST), formatManifest(manifest))
-  if (manifest.kind === 'full') await sync(join(making, SNAPSHOT))
-  await sync(making)
+  if (manifest.kind === 'full') await syncFolder(join(making, SNAPSHOT))
+  await syncFolder(making)
   await rename(making, folder)
-  await sync(join(folder, '..'))
+  await syncFolder(join(folder, '..'))
   return await readBackup(folder)
 }
 

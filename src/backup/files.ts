@@ -1,29 +1,9 @@
-// Files of a backup: written so that they are on the disk, hashed as they lie there.
+// Files of a backup, hashed as they lie on the disk.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FiledPart } from './manifest.ts'
-
-export async function writeSynced(path: string, contents: string | Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(contents)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-/** Also of a file: what was written to it without a sync. */
-export async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
 
 /** The names of all files in the folder and in those directly in it, sorted. */
 export async function filesIn(folder: string): Promise<string[]> {

@@ -8,13 +8,13 @@ import { networkOf } from '../audit/network.ts'
 import { createVerifier } from '../crypto/verifier.ts'
 import { LedgerOccupied } from '../ledger/errors.ts'
 import { openLedger } from '../ledger/ledger.ts'
+import { syncFile, syncFolder } from '../synced.ts'
 import type { Certificate } from '../types/block.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { type CheckedBlock, createBlockCheck } from './blocks.ts'
 import { buildFrom } from './build.ts'
 import { checkBackupFiles, checkChain, checkNetwork } from './check.ts'
 import { unproven } from './error.ts'
-import { sync } from './files.ts'
 import { type Backup, readBackup, readChain } from './folder.ts'
 
 export type RestorePhase = 'files' | 'state' | 'blocks' | 'execution'
@@ -68,7 +68,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
     await syncAll(building)
     await rmdir(ledger).catch(ignoreMissing)
     await rename(building, ledger)
-    await sync(dirname(ledger))
+    await syncFolder(dirname(ledger))
     const { to, blockHash } = last.manifest
     return { backups: chain.map(({ name }) => name), oldestBlock, height: to, blockHash, executed }
   } catch (error) {
@@ -142,8 +142,8 @@ async function startRunner(directory: string, { network, historyBlocks }: Execut
 
 /** What was executed was left to the system to write. */
 async function syncAll(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) await sync(join(directory, name))
-  await sync(directory)
+  for (const name of await readdir(directory)) await syncFile(join(directory, name))
+  await syncFolder(directory)
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

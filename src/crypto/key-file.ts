@@ -3,8 +3,9 @@
  * (name, address, publicKey) are readable without a passphrase.
  */
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, unlink } from 'node:fs/promises'
+import { link, mkdir, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder, writeSynced } from '../synced.ts'
 import { addressOf } from './address.ts'
 import { publicKeyBytes, publicKeyOf, seedBytes } from './ed25519.ts'
 import { equalBytes, fromHex, toHex } from './hex.ts'
@@ -169,14 +170,8 @@ async function readBounded(path: string): Promise<string> {
 async function createFile(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
-  const file = await open(temporary, 'wx', 0o600)
   try {
-    try {
-      await file.writeFile(content)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await writeSynced(temporary, content)
     await link(temporary, path).catch((cause) => {
       if (cause.code !== 'EEXIST') throw cause
       throw new KeystoreError('KEY_EXISTS', `Key file ${path} exists and was left as it is; choose another name.`, {
@@ -184,17 +179,7 @@ async function createFile(path: string, content: string): Promise<void> {
       })
     })
   } finally {
-    await unlink(temporary)
+    await rm(temporary, { force: true })
   }
   await syncFolder(dirname(path))
-}
-
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return // Windows cannot open a folder, and needs no sync of it.
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

@@ -1,10 +1,11 @@
 // A new node home. Whatever is there already stays as it is: a home holds the only keys and the only consensus log of a validator.
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rm, rmdir } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
 import { seedBytes } from '../crypto/ed25519.ts'
 import { writeKeyFile } from '../crypto/keystore.ts'
 import type { CheckContext } from '../genesis/document.ts'
 import { createConsensusLog } from '../ledger/consensus-log.ts'
+import { writeSynced } from '../synced.ts'
 import type { Validator } from '../types/epoch.ts'
 import { toHex } from '../types/hex.ts'
 import { formatConfig, type Overrides } from './config.ts'
@@ -86,12 +87,4 @@ function writeNewKey(path: string, name: string): Promise<{ publicKey: string }>
   return writeKeyFile(path, { name, seed: new Uint8Array(randomBytes(seedBytes)), unencrypted: true })
 }
 
-async function writeNew(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o644)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
+const writeNew = (path: string, text: string): Promise<void> => writeSynced(path, text, { mode: 0o644 })

@@ -7,6 +7,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { sha256 } from '../crypto/hash.ts'
+import { syncFolder } from '../synced.ts'
 import { toHex } from '../types/hex.ts'
 import {
   assertFits,
@@ -46,7 +47,7 @@ export async function createConsensusLog(path: string, id: Uint8Array): Promise<
     )
   })
   await fill(file, encodeHeader({ id, marker: randomBytes(MARKER_BYTES) }))
-  await syncDirectory(path)
+  await syncFolder(dirname(path))
 }
 
 /** Opens and reads a log; cuts off a torn last write. A damaged file is left as it is. */
@@ -136,7 +137,7 @@ function createLog(state: State): ConsensusLog {
     await rm(`${path}.new`, { force: true })
     await fill(await open(`${path}.new`, 'wx', 0o600), contents)
     await rename(`${path}.new`, path)
-    await syncDirectory(path)
+    await syncFolder(dirname(path))
     await state.file.close()
     state.file = await open(path, constants.O_RDWR)
     state.header = header
@@ -182,15 +183,5 @@ async function fill(file: FileHandle, bytes: Uint8Array): Promise<void> {
     await file.sync()
   } finally {
     await file.close()
-  }
-}
-
-/** A new or renamed file survives power loss only once its directory entry does. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(dirname(path), 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }

@@ -2,9 +2,10 @@
 //
 // A folder is written under another name, synced and renamed, so under its height it is whole. `checksums` tells a damaged file
 // before it is sent; what it is worth to the receiver the manifest says.
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from '../crypto/hash.ts'
+import { syncFolder, writeSynced } from '../synced.ts'
 import { equalBytes } from '../types/hex.ts'
 import { decode } from '../types/schema.ts'
 import { EMPTY, type Manifest, manifestCodec } from '../types/snapshot.ts'
@@ -34,12 +35,12 @@ export interface SnapshotWriter {
 export async function openSnapshotWriter(directory: string): Promise<SnapshotWriter> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   return {
-    putChunk: (index, bytes) => writeSynced(chunkFile(directory, index), bytes),
-    putManifest: (bytes) => writeSynced(manifestFile(directory), bytes),
+    putChunk: (index, bytes) => putFile(chunkFile(directory, index), bytes),
+    putManifest: (bytes) => putFile(manifestFile(directory), bytes),
     async finish(root, manifest) {
       const sums = [sha256(await readFile(manifestFile(directory)))]
       for (const index of chunksOf(manifest)) sums.push(sha256(await readFile(chunkFile(directory, index))))
-      await writeSynced(checksumsFile(directory), Buffer.concat(sums))
+      await putFile(checksumsFile(directory), Buffer.concat(sums))
       await syncFolder(directory)
       const target = snapshotFolder(root, manifest.header.height)
       await mkdir(root, { recursive: true, mode: 0o700 })
@@ -115,26 +116,11 @@ export const removeSnapshot = (root: string, height: number): Promise<void> =>
 /** The folder a snapshot is made in; one that is left over was never finished. */
 export const makingFolder = (root: string): string => join(root, 'making')
 
-async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
+async function putFile(file: string, bytes: Uint8Array): Promise<void> {
   // Under another name first: a torn write never looks like a whole file.
   const temporary = `${file}.new`
-  const handle = await open(temporary, 'w', 0o600)
-  try {
-    await handle.writeFile(bytes)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await writeSynced(temporary, bytes, { flag: 'w' })
   await rename(temporary, file)
-}
-
-export async function syncFolder(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 const readIfThere = (file: string): Promise<Buffer | undefined> => readFile(file).catch(undefinedIfMissing)
