@@ -1,14 +1,13 @@
 // An upgrade tried on a block that was executed already: its transactions run once as they did, once with the contract's new code,
 // and what comes out differently is told. Nothing is kept.
 import type { Receipt } from '../types/block.ts'
-import type { Parameters } from '../types/epoch.ts'
 import type { Transaction } from '../types/transaction.ts'
+import type { BlockInput } from './block.ts'
 import type { ReceiptCode } from './codes.ts'
 import { rootFrame } from './frame.ts'
 import { invoke } from './invoke.ts'
 import { Journal, type StateStore } from './journal.ts'
 import { hasOwnMessage } from './outcome.ts'
-import type { Runtime } from './runtime.ts'
 import { readContract, SYSTEM, systemKeys } from './state.ts'
 import { executeTransaction, type TransactionScene } from './transaction.ts'
 import { compareUtf8, utf8Text } from './utf8.ts'
@@ -19,16 +18,8 @@ const DIFFERENCES_MAX = 1_000
 /** Characters shown of one value. */
 const VALUE_CHARACTERS_MAX = 1_000
 
-export interface RehearsalInput {
-  runtime: Runtime
-  /** The state before the block. */
-  store: StateStore
-  parameters: Parameters
-  /** Of the block. */
-  height: number
-  time: number
-  /** All of the block, in its order: those to other contracts may call this one, and write what it reads. */
-  transactions: Transaction[]
+/** All transactions of the block, in its order: those to other contracts may call this one, and write what it reads. */
+export interface RehearsalInput extends BlockInput {
   contract: string
   code: string
   /** JSON text. */

@@ -6,7 +6,7 @@ import { blockHash as hashOfHeader } from '../crypto/digest.ts'
 import { STATE_HISTORY_BLOCKS } from '../limits.ts'
 import { type Certificate, certificateCodec, ZERO_HASH } from '../types/block.ts'
 import { type Divergence, divergenceCodec } from '../types/divergence.ts'
-import { type Evidence, evidenceCodec } from '../types/evidence.ts'
+import type { Evidence } from '../types/evidence.ts'
 import { decode, encode } from '../types/schema.ts'
 import {
   type BlockToCommit,
@@ -18,13 +18,13 @@ import {
   readOldestBlock,
 } from './blocks.ts'
 import { checkBodies, checkStore, headStateRoot } from './check.ts'
+import { evidenceOperation, readEvidence } from './evidence.ts'
 import type { Fault } from './fault.ts'
 import { claim } from './format.ts'
 import { createStateView, openHeight, readOldestState, type StateView } from './history.ts'
 import {
   certifiedKey,
   divergenceKey,
-  evidenceKey,
   heightBytes,
   heightKey,
   kindRange,
@@ -178,20 +178,9 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
       return written
     },
     /** Keeps what proves a validator faulty. The caller bounds how much. */
-    putEvidence: (evidence: Evidence): Promise<void> =>
-      store.write([{ type: 'put', key: evidenceKey(evidence), value: encode(evidenceCodec, evidence) }]),
+    putEvidence: (evidence: Evidence): Promise<void> => store.write([evidenceOperation(evidence)]),
     /** All evidence kept, by epoch and validator. */
-    async evidence(): Promise<Evidence[]> {
-      const entries: Evidence[] = []
-      const cursor = store.cursor(kindRange('evidence'))
-      try {
-        for (let entry = await cursor.next(); entry !== undefined; entry = await cursor.next())
-          entries.push(decode(evidenceCodec, entry[1]))
-      } finally {
-        await cursor.close()
-      }
-      return entries
-    },
+    evidence: (): Promise<Evidence[]> => readEvidence(store),
     /** Keeps that a quorum contradicts a block of this ledger, for as long as that block is in it. */
     putDivergence: (divergence: Divergence): Promise<void> =>
       store.write([{ type: 'put', key: divergenceKey, value: encode(divergenceCodec, divergence) }]),

@@ -5,10 +5,10 @@
 // Nothing here is proven: whoever takes the blocks checks links, certificates and results.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Evidence, evidenceCodec } from '../types/evidence.ts'
-import { decode } from '../types/schema.ts'
+import type { Evidence } from '../types/evidence.ts'
 import { createBlockReader } from './blocks.ts'
 import { LedgerDamaged } from './errors.ts'
+import { readEvidence } from './evidence.ts'
 import { kindRange, kinds, readHeight } from './keys.ts'
 import { JOURNAL, namesIn, numbered, TABLE } from './leveldb/files.ts'
 import { readJournal } from './leveldb/journal.ts'
@@ -78,18 +78,6 @@ async function highestHeader(store: Store): Promise<number> {
   const entry = await cursor.next()
   await cursor.close()
   return entry === undefined ? 0 : readHeight(entry[0], 1)
-}
-
-async function readEvidence(store: Store): Promise<Evidence[]> {
-  const found: Evidence[] = []
-  const cursor = store.cursor(kindRange('evidence'))
-  try {
-    for (let entry = await cursor.next(); entry !== undefined; entry = await cursor.next())
-      found.push(decode(evidenceCodec, entry[1]))
-  } finally {
-    await cursor.close()
-  }
-  return found
 }
 
 function toOperation([key, stored]: Entry): Operation[] {

@@ -54,6 +54,7 @@ async function hasPaths(store: Store, tree: StateTree): Promise<boolean> {
     }
     return true
   } catch (error) {
+    // Damage here is mended by rebuilding, so it is no reason to stop.
     noneIfDamaged(error)
     return false
   } finally {
@@ -61,7 +62,6 @@ async function hasPaths(store: Store, tree: StateTree): Promise<boolean> {
   }
 }
 
-/** Damage here is mended by rebuilding, so it is no reason to stop. */
 /** Until its last write there is no trunk as far as any reader knows, so a rebuild that is cut short starts over. */
 async function rebuild(store: Store, tree: StateTree, state: TrunkState): Promise<void> {
   await store.write([{ type: 'del', key: trunkKey }])

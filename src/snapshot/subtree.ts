@@ -1,12 +1,10 @@
 // Subtrees of the state tree by their leaves, and the tree's root by its subtrees (docs/data.md, "State tree"). Portable.
 import { sha256 } from '../crypto/hash.ts'
+import { bitOf, hashInner, hashLeaf } from '../crypto/state-proof.ts'
 import { fromHex, toHex } from '../types/hex.ts'
 import { type ChunkEntry, EMPTY, INNER, LEAF, type Subtree } from '../types/snapshot.ts'
 
 const HASH_BYTES = 32
-/** The first byte of what is hashed. */
-const LEAF_MARK = 0
-const INNER_MARK = 1
 const utf8 = new TextEncoder()
 
 /** A subtree on its way up: bytes in place of text. */
@@ -52,17 +50,8 @@ export function foldSubtrees(subtrees: readonly Subtree[]): string {
 function joined(left: Node, right: Node): Node {
   if (left.kind === EMPTY && right.kind !== INNER) return right
   if (right.kind === EMPTY && left.kind !== INNER) return left
-  return { kind: INNER, hash: hashPair(INNER_MARK, left.hash, right.hash) }
+  return { kind: INNER, hash: hashInner(left.hash, right.hash) }
 }
 
-const leafHash = (path: Uint8Array, value: string): Uint8Array => hashPair(LEAF_MARK, path, sha256(utf8.encode(value)))
-const bitOf = (path: Uint8Array, depth: number): number => (path[depth >>> 3]! >>> (7 - (depth & 7))) & 1
+const leafHash = (path: Uint8Array, value: string): Uint8Array => hashLeaf(path, sha256(utf8.encode(value)))
 const toSubtree = ({ kind, hash }: Node): Subtree => ({ kind, hash: toHex(hash) })
-
-function hashPair(mark: number, first: Uint8Array, second: Uint8Array): Uint8Array {
-  const input = new Uint8Array(1 + 2 * HASH_BYTES)
-  input[0] = mark
-  input.set(first, 1)
-  input.set(second, 1 + HASH_BYTES)
-  return sha256(input)
-}
