@@ -8,8 +8,6 @@ import { join } from 'node:path'
 import { nodesOf, p2pAddressOf, prepareFolder } from '../../src/cli/devnet-folder.ts'
 
 const ENTRY = join(import.meta.dirname, '../../bin/quorate.js')
-/** Where Node keeps what it compiled; the same place as a devnet's. */
-const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/quorate')
 /**
  * Below what systems hand out to outgoing connections, which could take the port of a node that is down; above 10080, the last port that
  * fetch refuses (WHATWG Fetch, section 2.9).
@@ -160,9 +158,8 @@ export async function createCluster(size = 4, options: ClusterOptions = {}): Pro
     const node = nodes[index]!
     const log = openSync(node.log, 'a')
     const command = [...node.prefix, process.execPath, ENTRY, 'start', '--home', node.home, ...flags[index]!]
-    const env = { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? COMPILED }
     // With a channel: a node stops by itself when the test that started it is gone.
-    const child = spawn(command[0]!, command.slice(1), { env, stdio: ['ignore', log, log, 'ipc'] })
+    const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', log, log, 'ipc'] })
     closeSync(log)
     node.child = child
     return new Promise((resolve, reject) => {
