@@ -90,6 +90,7 @@ export async function createMaker(directory: string, homes: string[], transfers:
 
   return {
     height: () => height,
+    ledger,
     /** The next transfer, to this account. */
     async next(account: number): Promise<Uint8Array> {
       const nonce = Math.floor(sent / MAKERS)

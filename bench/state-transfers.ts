@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { nodesOf, prepareFolder } from '../src/cli/devnet-folder.ts'
 import { createRandom } from '../src/simulator/random.ts'
 import { createMaker } from './made-chain.ts'
-import { quantile } from './support.ts'
+import { quantile, settled } from './support.ts'
 
 const { values } = parseArgs({
   options: {
@@ -51,6 +51,7 @@ async function measure(accounts: number) {
       batches.push(await transfersTo(maker, transfers, () => random.below(accounts)))
     }
     for (const batch of batches.splice(0, WARM_UP_BLOCKS)) await maker.add(batch)
+    await settled(maker.ledger)
     const times: number[] = []
     const before = process.cpuUsage()
     for (const batch of batches) {

@@ -8,7 +8,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { ClassicLevel } from 'classic-level'
 import { addressOf } from '../src/crypto/address.ts'
@@ -20,7 +19,7 @@ import { type Ledger, openLedger } from '../src/ledger/ledger.ts'
 import { createStateTree } from '../src/ledger/tree.ts'
 import { createRandom } from '../src/simulator/random.ts'
 import { type Header, ZERO_HASH } from '../src/types/block.ts'
-import { quantile } from './support.ts'
+import { quantile, settled } from './support.ts'
 
 const { values } = parseArgs({
   options: {
@@ -147,17 +146,6 @@ async function proofs(reader: Ledger, height: number, keys: readonly string[]) {
     verifiedUs: round(median('verified')),
     siblings: median('siblings'),
     bytes: median('bytes'),
-  }
-}
-
-/** LevelDB sorts what was filled in for a while yet. */
-async function settled(ledger: Ledger): Promise<void> {
-  const SAME_SIZES = 6
-  for (let same = 0, size = -1; same < SAME_SIZES; ) {
-    await sleep(500)
-    const now = await ledger.approximateSize()
-    same = now === size ? same + 1 : 0
-    size = now
   }
 }
 

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { keystoreOf } from '../src/cli/devnet-folder.ts'
 import { signTransaction } from '../src/client/transaction.ts'
 import { addressOf } from '../src/crypto/address.ts'
@@ -146,4 +147,15 @@ export async function residentMiB(pid: number): Promise<number> {
 export function quantile(values: number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
+}
+
+/** LevelDB sorts what was filled in for a while yet. */
+export async function settled(ledger: { approximateSize(): Promise<number> }): Promise<void> {
+  const SAME_SIZES = 6
+  for (let same = 0, size = -1; same < SAME_SIZES; ) {
+    await sleep(500)
+    const now = await ledger.approximateSize()
+    same = now === size ? same + 1 : 0
+    size = now
+  }
 }
