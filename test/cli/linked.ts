@@ -20,9 +20,9 @@ export async function ran(
   cwd: string,
   environment: Record<string, string> = {},
 ): Promise<Ran> {
-  const { PATH, HOME } = process.env
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
   const quiet = { NO_COLOR: '1', npm_config_update_notifier: 'false', npm_config_offline: 'true' }
-  const env = { PATH: `${dirname(process.execPath)}:${PATH}`, HOME, ...quiet, ...environment }
+  const env = { PATH: `${dirname(process.execPath)}:${PATH}`, HOME, NODE_COMPILE_CACHE, ...quiet, ...environment }
   const ending = await run(program, args, { cwd, env }).catch((error) => error)
   return { code: ending.code ?? 0, output: `${ending.stdout}${ending.stderr}` }
 }
