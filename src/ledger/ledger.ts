@@ -309,7 +309,8 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
       const trunk = pages.map((page) => pageOperation(page, height))
       const { base } = trunkState(store.getSync(trunkKey)) ?? { base: height }
       if (historyBlocks > 0) trunk.push(trunkStateOperation({ base, height, twigLeaves }))
-      await store.write([...blockOperations(block), ...state, ...trunk, ...oldBlocks(height)])
+      // What goes comes first: this block may skip a transaction again whose entry goes with an old block.
+      await store.write([...oldBlocks(height), ...blockOperations(block), ...state, ...trunk])
     } catch (error) {
       failure = error
       throw error

@@ -131,6 +131,18 @@ describe('live pruning', () => {
     await expectExactly(22, 19, [0])
   })
 
+  it('keeps where a transaction is skipped by the very block with which an earlier such block goes', async () => {
+    const ledger = await open(4)
+    const chain = createChain(ledger)
+    for (let height = 0; height <= 20; height++) {
+      await grow(ledger, chain)
+      const last = height - (height % 4)
+      if (height >= 4) expect(await ledger.findTransaction(LATE)).toMatchObject({ height: last, executed: false })
+    }
+    await ledger.close()
+    await expectExactly(20, 17, [0])
+  })
+
   it('keeps what is not certified', async () => {
     const ledger = await open(2)
     const chain = createChain(ledger)
