@@ -21,7 +21,7 @@ import { checkBodies, checkStore, headStateRoot } from './check.ts'
 import { evidenceOperation, readEvidence } from './evidence.ts'
 import type { Fault } from './fault.ts'
 import { claim } from './format.ts'
-import { createStateView, openHeight, readOldestState, type StateView } from './history.ts'
+import { createStateView, readOldestState, type StateView } from './history.ts'
 import {
   certifiedKey,
   divergenceKey,
@@ -36,7 +36,7 @@ import {
 } from './keys.ts'
 import { type Leaf, type LeafRange, readLeaves } from './leaves.ts'
 import { pruningOperations } from './pruning.ts'
-import { proveState, type StatePath } from './state-paths.ts'
+import { openProvable, proveState, type StatePath } from './state-paths.ts'
 import { oldValues, stateOperations } from './state-writes.ts'
 import { type Operation, openStore, type Store } from './store.ts'
 import { createStateTree, type StateTree, type TreeChange, type Writes } from './tree.ts'
@@ -53,7 +53,7 @@ export type { StatePath } from './state-paths.ts'
 export interface LedgerOptions {
   directory: string
   genesisHash: string
-  /** Heights behind the head whose state stays readable; 0: the head's alone. The committing handle's setting counts. */
+  /** Heights behind the head whose state stays readable; 0: the head's alone, of which nothing is proven. The committing handle's setting counts. */
   historyBlocks?: number
   /** Whole blocks kept behind the head; 0 keeps all. The committing handle's setting counts. */
   keepBlocks?: number
@@ -105,7 +105,9 @@ async function loadTree(store: Store): Promise<StateTree> {
 }
 
 /** A state that is not the head's is damage to report, and no reason to build anything from it. */
-async function fitTrunk(store: Store, tree: StateTree, { twigLeaves = TWIG_LEAVES }: LedgerOptions): Promise<void> {
+async function fitTrunk(store: Store, tree: StateTree, options: LedgerOptions): Promise<void> {
+  const { twigLeaves = TWIG_LEAVES, historyBlocks } = options
+  if (historyBlocks === 0) return
   const head = readHead(store)
   // The first block brings the first trunk.
   if (head === undefined || (await headStateRoot(store, head.height)) !== tree.root()) return
@@ -200,11 +202,11 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
     /** The lowest height whose state can be proven. */
     oldestProvableHeight(): number {
       const stored = trunkState(store.getSync(trunkKey))
-      return Math.max(stored?.base ?? 0, readOldestState(store))
+      return Math.max(stored?.base ?? 0, readOldestState(store), readOldest(store))
     },
-    /** The state after the block at `height` in the order of the keys' paths: all, or what is below the first bits of one. */
+    /** The state after the block at `height` in the order of the keys' paths: all, or what is below the first bits of one. Refuses what `proveState` refuses. */
     async *leavesAt(height: number, range: LeafRange = { path: new Uint8Array(), bits: 0 }): AsyncGenerator<Leaf> {
-      const at = await openHeight(store, height)
+      const at = await openProvable(store, height)
       try {
         yield* readLeaves(store, at, range)
       } finally {
@@ -302,13 +304,14 @@ function createCommitter(store: Store, tree: StateTree | undefined, options: Com
     prepared = undefined
     try {
       const { height } = header
-      // Without history nothing is ever proven from this folder, and what is opened with one later builds its trunk then.
       const pages = historyBlocks === 0 ? [] : ownTree().changedPages(change, twigLeaves)
       const stalePages = pages.filter(makesStale).map(({ depth, place }) => pagePrefix(depth, place))
       const state = await stateOperations(store, { height, writes, keys, old: await old, historyBlocks, stalePages })
       const trunk = pages.map((page) => pageOperation(page, height))
       const { base } = trunkState(store.getSync(trunkKey)) ?? { base: height }
-      if (historyBlocks > 0) trunk.push(trunkStateOperation({ base, height, twigLeaves }))
+      // Without history nothing is proven from this folder, and what is opened with one later builds its trunk then.
+      if (historyBlocks === 0) trunk.push({ type: 'del', key: trunkKey })
+      else trunk.push(trunkStateOperation({ base, height, twigLeaves }))
       // What goes comes first: this block may skip a transaction again whose entry goes with an old block.
       await store.write([...oldBlocks(height), ...blockOperations(block), ...state, ...trunk])
     } catch (error) {

@@ -7,7 +7,7 @@ import { type Header, headerCodec } from '../types/block.ts'
 import { decode } from '../types/schema.ts'
 import { LedgerDamaged, Pruned } from './errors.ts'
 import { type KeptHeight, openHeight } from './history.ts'
-import { heightKey, trunkKey } from './keys.ts'
+import { heightKey, oldestKey, readHeight, trunkKey } from './keys.ts'
 import { type Leaf, readLeaves } from './leaves.ts'
 import { missing, type Store } from './store.ts'
 import { kinds, PAGE_LEVELS } from './tree-pages.ts'
@@ -22,13 +22,26 @@ export interface StatePath {
 /** Pages that are fetched together: those of a path in a state of a million keys. */
 const PAGES_AT_ONCE = 4
 
-/** The path from `key` to the state root after the block at `height`. */
-export async function proveState(store: Store, height: number, key: string): Promise<StatePath> {
+/** Opens a kept height whose trunk, path index and header are there; the caller closes its snapshot. */
+export async function openProvable(store: Store, height: number): Promise<KeptHeight> {
   const at = await openHeight(store, height)
   try {
     const trunk = trunkState(await store.get(trunkKey, at.snapshot))
     if (trunk === undefined) throw missing('state tree; the node builds it when it starts')
-    if (height < trunk.base) throw new Pruned(height, trunk.base)
+    const oldest = await store.get(oldestKey, at.snapshot)
+    const lowest = Math.max(trunk.base, oldest === undefined ? 0 : readHeight(oldest))
+    if (height < lowest) throw new Pruned(height, lowest)
+    return at
+  } catch (error) {
+    await at.snapshot.close()
+    throw error
+  }
+}
+
+/** The path from `key` to the state root after the block at `height`. */
+export async function proveState(store: Store, height: number, key: string): Promise<StatePath> {
+  const at = await openProvable(store, height)
+  try {
     const { path, value } = await pathTo(store, at, key)
     await assertFits(store, at, key, value, path)
     return path

@@ -60,9 +60,10 @@ export async function stateOperations(store: Store, change: StateChange): Promis
     const bytes = latestKey.subarray(1)
     if (value === null) operations.push({ type: 'del', key: latestKey })
     else operations.push({ type: 'put', key: latestKey, value: Buffer.from(value, 'utf8') })
+    if (historyBlocks === 0) continue
     if (old === undefined) operations.push({ type: 'put', key: pathKey(hash('sha256', bytes, 'buffer')), value: bytes })
     // Genesis replaces nothing: there is no state before it to go back to.
-    if (height === 0 || historyBlocks === 0) continue
+    if (height === 0) continue
     if (value === null) deleted.push(latestKey)
     const replaced = old === undefined ? ABSENT : Buffer.concat([PRESENT, Buffer.from(old, 'utf8')])
     operations.push({ type: 'put', key: undoKey(bytes, height), value: replaced })

@@ -188,6 +188,44 @@ describe('paths from the disk', () => {
 })
 
 describe('the trunk on the disk', () => {
+  it('is not there without history, and comes back with one', async () => {
+    let ledger = await open({ historyBlocks: 4 })
+    const chain = createChain(ledger)
+    for (let height = 0; height < 4; height++) {
+      await chain.commit(names.map((one, n) => [one, (n + height) % 5 === 0 ? null : `${height}`]))
+    }
+    await ledger.close()
+    ledger = await open({ historyBlocks: 0 })
+    const carry = createChain(ledger)
+    carry.states.push(...chain.states)
+    carry.hashes.push(...chain.hashes)
+    // Keys that an earlier block deleted come back, and others go, with no entry that tells of it.
+    for (let height = 4; height < 8; height++) {
+      await carry.commit(names.map((one, n) => [one, (n + height) % 3 === 0 ? null : `${height}`]))
+    }
+    await expect(ledger.proveState(7, names[0]!)).rejects.toThrow('the node builds it when it starts')
+    await expect(allLeaves(ledger, 7)).rejects.toThrow('the node builds it when it starts')
+    expect(await ledger.stateAt(7).scan('', undefined, 1_000)).toEqual(carry.scan(7, '', undefined, 1_000))
+    await ledger.close()
+    ledger = await open({ historyBlocks: 4 })
+    const rest = createChain(ledger)
+    rest.states.push(...carry.states)
+    rest.hashes.push(...carry.hashes)
+    for (let height = 8; height < 11; height++) await rest.commit([[names[height]!, null]])
+    for (let height = 7; height < 11; height++) {
+      await expectHeight(ledger, rest.states, height, names)
+      expect(await allLeaves(ledger, height)).toEqual(inPathOrder(rest.states[height]!))
+    }
+    await expect(ledger.proveState(6, names[0]!)).rejects.toMatchObject({ code: 'PRUNED', oldestHeight: 7 })
+    await ledger.close()
+    // Another twig size builds it anew: older heights can be read, and neither be proven nor be walked in path order.
+    ledger = await open({ historyBlocks: 4, twigLeaves: 9 })
+    expect(await ledger.stateAt(9).get(names[0]!)).toBe(rest.states[9]!.get(names[0]!))
+    await expect(ledger.proveState(9, names[0]!)).rejects.toMatchObject({ code: 'PRUNED', oldestHeight: 10 })
+    await expect(allLeaves(ledger, 9)).rejects.toMatchObject({ code: 'PRUNED', oldestHeight: 10 })
+    await ledger.close()
+  })
+
   it('keeps what the kept heights need, and no more', async () => {
     const historyBlocks = 4
     const ledger = await open({ historyBlocks })
