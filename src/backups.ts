@@ -3,7 +3,7 @@
 import type { Logger } from 'pino'
 import type { BackupRunView, ControlPort } from './api/port.ts'
 import type { Created } from './backup/create.ts'
-import { listBackups, removeOldChains, removeUnfinished, viewOfBackup } from './backup/folder.ts'
+import { listBackups, ofNetwork, removeOldChains, removeUnfinished, viewOfBackup } from './backup/folder.ts'
 import type { BackupKind } from './backup/manifest.ts'
 import { createProgress, PROGRESS_BYTES } from './backup/progress.ts'
 import { dueAt, nextKind } from './backup/schedule.ts'
@@ -43,6 +43,7 @@ const EMPTY_RETRY_MS = MINUTE_MS
 
 export function createBackups(ports: BackupsPorts): Backups {
   const { root, schedule, logger } = ports
+  const genesisHash = ports.options.genesis.hash
   let run: Run | undefined
   let running: Promise<void> = Promise.resolve()
   let runs = 0
@@ -95,7 +96,7 @@ export function createBackups(ports: BackupsPorts): Backups {
     const now = ports.now()
     const isEmpty = run?.result !== undefined && 'error' in run.result && run.result.error.code === 'BACKUP_EMPTY'
     const intervalMs = isEmpty ? EMPTY_RETRY_MS : schedule.intervalMinutes * MINUTE_MS
-    const due = dueAt(await ownBackups(), intervalMs, triedAt, now)
+    const due = dueAt(await networkBackups(), intervalMs, triedAt, now)
     if (!isStopped) cancelTimer = ports.after(due - now, () => void onDue())
   }
 
@@ -103,11 +104,11 @@ export function createBackups(ports: BackupsPorts): Backups {
     // When one that the owner asked for is over, `plan` looks again.
     if (run !== undefined && run.result === undefined) return
     triedAt = ports.now()
-    const own = begin(nextKind(await ownBackups(), schedule.fullEvery), root)
+    const own = begin(nextKind(await networkBackups(), schedule.fullEvery), root)
     if (own === undefined) return
     await running
     if (own.result === undefined || 'error' in own.result) return
-    const removed = await removeOldChains(root, schedule.keep).catch((error: Error) => {
+    const removed = await removeOldChains(root, schedule.keep, genesisHash).catch((error: Error) => {
       logger.error({ err: error }, 'old backups could not be removed')
       return []
     })
@@ -119,6 +120,9 @@ export function createBackups(ports: BackupsPorts): Backups {
       logger.error({ err: error, folder: root }, 'the folder of backups cannot be read')
       return []
     })
+
+  /** Those that the schedule is about. */
+  const networkBackups = async () => ofNetwork(await ownBackups(), genesisHash)
 
   return {
     startBackup(kind, folder = root) {

@@ -10,7 +10,7 @@ import { makeSnapshot, SnapshotStopped } from '../snapshot/make.ts'
 import { syncFolder, writeSynced } from '../synced.ts'
 import { BackupError } from './error.ts'
 import { describeFile, filesIn } from './files.ts'
-import { type Backup, backupName, chainsOf, listBackups, readBackup, removeUnfinished } from './folder.ts'
+import { type Backup, backupName, chainsOf, listBackups, ofNetwork, readBackup, removeUnfinished } from './folder.ts'
 import { type BackupKind, formatManifest, MANIFEST, type Manifest, sealManifest } from './manifest.ts'
 import { BLOCKS, encodeHeaders, GENESIS, HEADERS, README, readmeText, SNAPSHOT } from './parts.ts'
 
@@ -61,8 +61,9 @@ export async function createBackup(options: CreateOptions): Promise<Created> {
 
 /** The newest backup that these blocks continue, or why there is none. */
 async function findParent({ root, genesis, view }: CreateOptions, to: number): Promise<Backup | string> {
-  const all = (await listBackups(root)).filter(({ manifest }) => manifest.genesisHash === genesis.hash)
-  const newest = chainsOf(all)
+  // Of two that reach as far that of the newer chain comes first.
+  const newest = chainsOf(ofNetwork(await listBackups(root), genesis.hash))
+    .reverse()
     .flat()
     .sort((a, b) => b.manifest.to - a.manifest.to)
   if (newest.length === 0) return 'there is no backup to continue, so this one is full'

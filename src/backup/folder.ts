@@ -83,27 +83,39 @@ export async function readChain(last: Backup): Promise<Backup[]> {
   return chain
 }
 
-/** The backups in their chains, each with its full one first; what has lost its full one is in none. Oldest chain first. */
+/**
+ * The backups in their chains, each with its full one first; what has lost its full one is in none. The chain that reaches furthest is last.
+ * Heights say which is newer, as clocks jump; so give backups of one network.
+ */
 export function chainsOf(backups: Backup[]): Backup[][] {
-  const chains = new Map<string, Backup[]>()
-  for (const backup of backups) {
-    const { kind, parent } = backup.manifest
-    if (kind === 'full') chains.set(backup.id, [backup])
-    const chain = parent === null ? undefined : chains.get(parent)
-    if (chain === undefined) continue
+  const byId = new Map(backups.map((backup) => [backup.id, backup]))
+  const chains = new Map<Backup, Backup[]>()
+  // What an incremental one continues ends below it.
+  for (const backup of backups.toSorted(byReach)) {
+    const { parent } = backup.manifest
+    const before = parent === null ? undefined : byId.get(parent)
     // Where two continue one backup, both belong to its chain.
+    const chain = parent === null ? [] : before && chains.get(before)
+    if (chain === undefined) continue
     chain.push(backup)
-    chains.set(backup.id, chain)
+    chains.set(backup, chain)
   }
-  return [...new Set(chains.values())]
+  return [...new Set(chains.values())].sort((a, b) => byReach(a.at(-1)!, b.at(-1)!))
 }
 
+const byReach = (a: Backup, b: Backup): number =>
+  a.manifest.to - b.manifest.to || Date.parse(a.manifest.created) - Date.parse(b.manifest.created)
+
+/** Of all backups in a folder, those of one network. */
+export const ofNetwork = (backups: Backup[], genesisHash: string): Backup[] =>
+  backups.filter(({ manifest }) => manifest.genesisHash === genesisHash)
+
 /**
- * Removes all but the newest `keep` chains, each from its last backup to its full one, so that what an interruption leaves can be
- * restored. Gives the names of what was removed.
+ * Removes all but the newest `keep` chains of a network, each from its last backup to its full one, so that what an interruption leaves
+ * can be restored. Gives the names of what was removed.
  */
-export async function removeOldChains(root: string, keep: number): Promise<string[]> {
-  const chains = chainsOf(await listBackups(root))
+export async function removeOldChains(root: string, keep: number, genesisHash: string): Promise<string[]> {
+  const chains = chainsOf(ofNetwork(await listBackups(root), genesisHash))
   const outdated = chains.slice(0, Math.max(0, chains.length - keep)).flatMap((chain) => chain.reverse())
   for (const { folder } of outdated) await rm(folder, { recursive: true })
   return outdated.map(({ name }) => name)

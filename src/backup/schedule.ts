@@ -4,8 +4,9 @@ import type { BackupKind } from './manifest.ts'
 
 /** `backups` oldest first; `triedAt` is when the last attempt began, whatever came of it. In ms since 1970. */
 export function dueAt(backups: Backup[], intervalMs: number, triedAt: number | undefined, now: number): number {
-  const created = backups.map(({ manifest }) => Date.parse(manifest.created)).filter((at) => at <= now)
-  const last = Math.max(...created, triedAt ?? Number.NEGATIVE_INFINITY)
+  const created = backups.map(({ manifest }) => Date.parse(manifest.created))
+  // What lies in the future was said by a clock that has been put right since.
+  const last = Math.max(...[...created, triedAt ?? Number.NEGATIVE_INFINITY].filter((at) => at <= now))
   return last === Number.NEGATIVE_INFINITY ? now : Math.max(now, last + intervalMs)
 }
 

@@ -5,7 +5,14 @@ import { cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { describeFile, filesIn } from '../../src/backup/files.ts'
-import { listBackups, readBackup, readChain, removeOldChains, removeUnfinished } from '../../src/backup/folder.ts'
+import {
+  chainsOf,
+  listBackups,
+  readBackup,
+  readChain,
+  removeOldChains,
+  removeUnfinished,
+} from '../../src/backup/folder.ts'
 import { formatManifest, manifestId, parseManifest, sealManifest } from '../../src/backup/manifest.ts'
 import { readBlockFile } from '../../src/ledger/block-file.ts'
 import { openSnapshot } from '../../src/snapshot/files.ts'
@@ -164,6 +171,8 @@ describe('what is interrupted', () => {
 })
 
 describe('retention', () => {
+  const removeOld = (keep: number) => removeOldChains(root, keep, first(5).genesisHash)
+
   it('keeps the newest chains whole and removes others whole', async () => {
     const made = [
       await backUp(first(1), root),
@@ -173,11 +182,37 @@ describe('retention', () => {
       await backUp(first(5), root),
     ]
     const names = made.map(({ backup }) => backup.name)
-    expect(await removeOldChains(root, 3)).toEqual([])
-    expect(await removeOldChains(root, 2)).toEqual([names[1], names[0]])
+    expect(await removeOld(3)).toEqual([])
+    expect(await removeOld(2)).toEqual([names[1], names[0]])
     expect((await listBackups(root)).map(({ name }) => name)).toEqual(names.slice(2))
-    expect(await removeOldChains(root, 1)).toEqual([names[3], names[2]])
+    expect(await removeOld(1)).toEqual([names[3], names[2]])
     expect(await readdir(root)).toEqual([names[4]])
+  })
+
+  it('goes by heights and not by clocks, which jump', async () => {
+    const at = (day: number) => ({ createdAt: Date.UTC(2026, 0, day) })
+    // The clock was ahead, then was put right.
+    const ahead = await backUp(first(1), root, at(300))
+    const continued = await backUp(first(2), root, { kind: 'incremental', ...at(1) })
+    expect(continued.backup.manifest.parent).toBe(ahead.backup.id)
+    const newest = await backUp(first(3), root, at(2))
+    const last = await backUp(first(5), root, { kind: 'incremental', ...at(1) })
+    expect(last.backup.manifest.parent).toBe(newest.backup.id)
+    expect(chainsOf(await listBackups(root)).map((chain) => chain.map(({ name }) => name))).toEqual([
+      [ahead.backup.name, continued.backup.name],
+      [newest.backup.name, last.backup.name],
+    ])
+    expect(await removeOld(1)).toEqual([continued.backup.name, ahead.backup.name])
+    expect((await readChain(last.backup)).map(({ name }) => name)).toEqual([newest.backup.name, last.backup.name])
+  })
+
+  it('counts the chains of each network by themselves', async () => {
+    const { backup } = await backUp(first(5), root)
+    const stranger = sealManifest({ ...backup.manifest, genesisHash: 'f'.repeat(64), to: 900 })
+    await writeFile(join(backup.folder, 'manifest.json'), formatManifest(stranger))
+    const own = await backUp(first(3), root)
+    expect(await removeOld(1)).toEqual([])
+    expect((await readdir(root)).sort()).toEqual([backup.name, own.backup.name])
   })
 
   it('leaves alone what belongs to no chain', async () => {
@@ -185,7 +220,7 @@ describe('retention', () => {
     await backUp(first(5), root, { kind: 'incremental' })
     await rm(full.backup.folder, { recursive: true })
     await backUp(first(5), root)
-    expect(await removeOldChains(root, 1)).toEqual([])
+    expect(await removeOld(1)).toEqual([])
     expect(await readdir(root)).toHaveLength(2)
   })
 })

@@ -142,6 +142,7 @@ describe('the schedule', () => {
     expect(dueAt([at(500)], 100, undefined, 1_000)).toBe(1_000)
     expect(dueAt([at(500)], 100, 995, 1_000)).toBe(1_095)
     expect(dueAt([at(5_000)], 100, undefined, 1_000)).toBe(1_000)
+    expect(dueAt([at(500)], 100, 900_000, 1_000)).toBe(1_000)
   })
 })
 
