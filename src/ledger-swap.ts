@@ -4,6 +4,7 @@
 // folder aside, the new one in its place, the mark away. Without a mark a new one is a leftover and is removed.
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
+import { assertUnlocked } from './ledger/store.ts'
 import { syncFolder, writeSynced } from './synced.ts'
 
 export interface SwapPaths {
@@ -26,9 +27,13 @@ export async function markSwap({ data, ledgerSwap, ledgerReplaced }: SwapPaths):
   await syncFolder(data)
 }
 
-/** Before the ledger is opened: ends a change that was begun, removes what is left of one that was not. True where a ledger was changed. */
+/**
+ * Before the ledger is opened: ends a change that was begun, removes what is left of one that was not. True where a ledger was changed.
+ * Throws LedgerLocked where another process is making a ledger in this home.
+ */
 export async function settleSwap(paths: SwapPaths): Promise<boolean> {
   const { data, ledger, ledgerIncoming, ledgerReplaced, ledgerSwap } = paths
+  await assertUnlocked(ledgerIncoming)
   const isMarked = existsSync(ledgerSwap)
   if (isMarked && existsSync(ledgerIncoming)) {
     if (existsSync(ledger)) await rename(ledger, ledgerReplaced)

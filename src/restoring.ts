@@ -45,13 +45,13 @@ export async function restoreLedger(options: RestoreOptions): Promise<number> {
       await builder.putState(chunk.entries.map(({ key, value }) => [key, value]))
       keys += chunk.entries.length
     }
+    const { header, certificate } = manifest
+    await builder.finish({ header, certificate })
   } catch (error) {
     await builder.abandon()
     await rm(directory, { recursive: true, force: true })
     throw error
   }
-  const { header, certificate } = manifest
-  await builder.finish({ header, certificate })
   if (evidence.length > 0) await keepEvidence(options)
   return keys
 }

@@ -1,11 +1,9 @@
 // Snapshots of a stopped node's home: one made of its ledger, or its ledger made of one that came from anywhere. The consensus log is
 // left alone on both ways.
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { epochHash, firstEpoch, genesisHash as hashOfGenesis } from './crypto/digest.ts'
 import { verify, verifyFast } from './crypto/signer.ts'
 import type { HomePaths } from './home/paths.ts'
-import { LedgerOccupied } from './ledger/errors.ts'
+import { refuseOccupied } from './ledger/builder.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { settleSwap, swapLedger } from './ledger-swap.ts'
 import { createEdge } from './network/edge.ts'
@@ -72,14 +70,14 @@ export async function createHomeSnapshot(
   }
 }
 
-/** Makes the ledger of a home that has none out of the snapshot in `folder`. Throws SnapshotInvalid, LedgerOccupied. */
+/** Makes the ledger of a home that has none out of the snapshot in `folder`. Throws SnapshotInvalid, LedgerOccupied, LedgerLocked. */
 export async function restoreHomeSnapshot(
   paths: HomePaths,
   genesis: Genesis,
   folder: string,
 ): Promise<RestoredSnapshot> {
   await settleSwap(paths)
-  if (existsSync(join(paths.ledger, 'CURRENT'))) throw new LedgerOccupied(paths.ledger)
+  await refuseOccupied(paths.ledger)
   const rules = rulesOf(genesis)
   const bytes = await readManifestFile(folder)
   if (bytes === undefined) throw new SnapshotInvalid(folder, 'it has no file `manifest`')
@@ -91,6 +89,8 @@ export async function restoreHomeSnapshot(
     if (error.code === 'SNAPSHOT_DAMAGED') throw new SnapshotInvalid(folder, error.message)
     throw error
   })
+  // Long after the first look.
+  await refuseOccupied(paths.ledger)
   await swapLedger(paths)
   const { height, stateRoot } = manifest.header
   return { height, blockHash: manifest.certificate.blockHash, stateRoot, keys }

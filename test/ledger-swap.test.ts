@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { homePaths } from '../src/home/paths.ts'
+import { openLedgerBuilder } from '../src/ledger/builder.ts'
 import { markSwap, settleSwap, swapLedger } from '../src/ledger-swap.ts'
 
 let home: string
@@ -81,6 +82,19 @@ describe('changing the ledger', () => {
     await put(paths().ledgerIncoming, 'new')
     await swapLedger(paths())
     expect([await ledger(), existsSync(paths().ledgerReplaced)]).toEqual(['new', false])
+  })
+
+  it('leaves alone what another process is building', async () => {
+    const builder = await openLedgerBuilder(paths().ledgerIncoming, '0'.repeat(64))
+    await builder.putState([['token\0a', '1']])
+    const before = await readdir(paths().ledgerIncoming)
+    await expect(settleSwap(paths())).rejects.toMatchObject({ code: 'LEDGER_LOCKED' })
+    expect(await readdir(paths().ledgerIncoming)).toEqual(
+      expect.arrayContaining(before.filter((name) => /log$/.test(name))),
+    )
+    await builder.abandon()
+    await settleSwap(paths())
+    expect([await ledger(), existsSync(paths().ledgerIncoming)]).toEqual(['old', false])
   })
 
   it('does nothing in a home without data', async () => {

@@ -6,8 +6,9 @@ import { dirname, join } from 'node:path'
 import { startExecution } from '../audit/execution.ts'
 import { networkOf } from '../audit/network.ts'
 import { createVerifier } from '../crypto/verifier.ts'
-import { LedgerOccupied } from '../ledger/errors.ts'
+import { refuseOccupied } from '../ledger/builder.ts'
 import { openLedger } from '../ledger/ledger.ts'
+import { assertUnlocked } from '../ledger/store.ts'
 import { syncFile, syncFolder } from '../synced.ts'
 import type { Certificate } from '../types/block.ts'
 import type { Genesis } from '../types/epoch.ts'
@@ -46,7 +47,7 @@ export interface Restored {
 /** Certificates put in one write. */
 const CERTIFICATES_MAX = 256
 
-/** All or nothing. Throws BackupError or LedgerOccupied. */
+/** All or nothing. Throws BackupError, LedgerOccupied or LedgerLocked. */
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
   const { ledger } = options
   await refuseOccupied(ledger)
@@ -57,6 +58,8 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   checkChain(chain, network)
   await checkBackupFiles(chain, network, options.onProgress)
   const building = `${ledger}-restoring`
+  // Another process may be restoring here too.
+  await assertUnlocked(building)
   await rm(building, { recursive: true, force: true })
   await mkdir(dirname(ledger), { recursive: true, mode: 0o700 })
   const verifier = createVerifier({ workers: options.verifiers })
@@ -66,6 +69,8 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
     const oldestBlock = await buildFrom({ full, directory: building, network, check, onProgress: options.onProgress })
     const executed = await execute(chain.slice(1), building, { ...options, network, check })
     await syncAll(building)
+    // Long after the first look.
+    await refuseOccupied(ledger)
     await rmdir(ledger).catch(ignoreMissing)
     await rename(building, ledger)
     await syncFolder(dirname(ledger))
@@ -77,14 +82,6 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   } finally {
     await verifier.close()
   }
-}
-
-async function refuseOccupied(ledger: string): Promise<void> {
-  const entries = await readdir(ledger).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
-  if (entries.length > 0) throw new LedgerOccupied(ledger)
 }
 
 interface ExecuteOptions extends RestoreOptions {

@@ -31,12 +31,15 @@ export function importCommand(run: Run) {
         .requiredOption('--from <file>', 'the file that `quorate ledger export` wrote')
         .addHelpText('after', HELP),
     async handle(context, _, { home, from: file }) {
-      const [{ importBlocks }, { openConfig }] = await Promise.all([
+      const [{ importBlocks }, { openConfig }, { settleSwap }] = await Promise.all([
         import('../audit/import.ts'),
         import('../home/home.ts'),
+        import('../ledger-swap.ts'),
       ])
       const { genesis, paths } = await openLedgerHome(home, { runs: true })
       const { ledger: settings } = await openConfig(home, { environment: context.io.env })
+      // A start would put another ledger in the place of the one imported into.
+      await settleSwap(paths)
       const line = createProgressLine(context.io, 'importing')
       const startedAt = performance.now()
       const report = await importBlocks({

@@ -49,10 +49,19 @@ export interface LedgerBuilder {
 const BATCH_ENTRIES_MAX = 4_096
 const BATCH_BYTES_MAX = 4 * 1024 * 1024
 
+/** Throws LedgerOccupied where the folder has anything in it: what cannot be opened as a ledger may be one that is to be mended. */
+export async function refuseOccupied(directory: string): Promise<void> {
+  const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (entries.length > 0) throw new LedgerOccupied(directory)
+}
+
 /** The folder must be empty or absent: LedgerOccupied otherwise. */
 export async function openLedgerBuilder(directory: string, genesisHash: string): Promise<LedgerBuilder> {
+  await refuseOccupied(directory)
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  if ((await readdir(directory)).length > 0) throw new LedgerOccupied(directory)
   const store = await openStore(directory)
   const state = createStateRoot()
   let entriesWritten = 0

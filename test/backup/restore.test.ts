@@ -1,4 +1,5 @@
 // Restoring: what comes out is the ledger that was backed up, and everything that is not what the network certified is refused.
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -8,6 +9,7 @@ import { formatManifest, type Manifest, sealManifest } from '../../src/backup/ma
 import { restoreBackup } from '../../src/backup/restore.ts'
 import { blockHash as hashOfHeader } from '../../src/crypto/digest.ts'
 import { createBlockFile, type FiledBlock, readBlockFile } from '../../src/ledger/block-file.ts'
+import { openLedgerBuilder } from '../../src/ledger/builder.ts'
 import { openLedger } from '../../src/ledger/ledger.ts'
 import { decode, encode } from '../../src/types/schema.ts'
 import { chunkCodec, manifestCodec } from '../../src/types/snapshot.ts'
@@ -157,6 +159,27 @@ describe('restoring', () => {
     await writeFile(join(`${ledgerFolder()}-restoring`, 'CURRENT'), 'x')
     await restore()
     expect(await readdir(join(ledgerFolder(), '..'))).toEqual(['ledger'])
+  })
+})
+
+describe('two at once', () => {
+  it('do not build in one folder', async () => {
+    const building = `${ledgerFolder()}-restoring`
+    const other = await openLedgerBuilder(building, five.genesisHash)
+    await expect(restore()).rejects.toMatchObject({ code: 'LEDGER_LOCKED' })
+    await other.abandon()
+    await restore()
+  })
+
+  it('do not take the place of what the other has put there meanwhile', async () => {
+    const onProgress = (phase: string) => {
+      if (phase !== 'blocks') return
+      mkdirSync(ledgerFolder(), { recursive: true })
+      writeFileSync(join(ledgerFolder(), 'CURRENT'), 'x')
+    }
+    await expect(restore(undefined, { onProgress })).rejects.toMatchObject({ code: 'LEDGER_OCCUPIED' })
+    expect(await readdir(join(ledgerFolder(), '..'))).toEqual(['ledger'])
+    expect(await readdir(ledgerFolder())).toEqual(['CURRENT'])
   })
 })
 

@@ -1,5 +1,5 @@
 // `quorate ledger` over real homes.
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -44,6 +44,18 @@ describe('quorate ledger', () => {
     expect(exitCode).toBe(0)
     expect(json).toMatchObject({ ok: true, genesisHash: made.genesisHash, head: HEAD, transactions: 12, fault: null })
     expect(json.replayed).toEqual({ from: 0, to: HEAD, transactions: 12, reason: null })
+  })
+
+  test('import first ends a change of the ledger that a crash interrupted', async () => {
+    const [other, file] = [await newHome('interrupted'), join(folder, 'some blocks')]
+    await cli('ledger', 'export', '--home', home, '--to', file)
+    await cp(ledgerOf(home), join(other, 'data', 'ledger-incoming'), { recursive: true })
+    await mkdir(join(other, 'data', 'ledger-replaced'))
+    await writeFile(join(other, 'data', 'ledger-replaced', 'CURRENT'), '')
+    await writeFile(join(other, 'data', 'ledger-swap'), '')
+    const { json } = await cli('ledger', 'import', '--home', other, '--from', file, '--json')
+    expect(json).toMatchObject({ ok: true, present: HEAD + 1, imported: 0 })
+    expect((await readdir(join(other, 'data'))).sort()).toEqual(['consensus.log', 'ledger'])
   })
 
   test('export and import move the blocks, and verify finds them whole', async () => {

@@ -1,6 +1,6 @@
 // Snapshots of stopped homes, by the command line: made, moved to an empty home, refused where anything of them is not right.
 import { existsSync } from 'node:fs'
-import { cp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCli } from '../cli/support.ts'
@@ -69,6 +69,15 @@ describe('quorate snapshot', () => {
     const other = join(stranger.directory, 'node-0')
     const { exitCode, err } = await quorate('snapshot', 'restore', '--home', other, '--from', folder)
     expect([exitCode, err]).toEqual([1, expect.stringMatching(/another network.*SNAPSHOT_INVALID/)])
+  })
+
+  it('restore takes the place of no ledger, not even of one that cannot be opened', async () => {
+    await mkdir(home(JOINER, 'data/ledger'))
+    await writeFile(home(JOINER, 'data/ledger/000005.ldb'), 'blocks')
+    const { exitCode, err } = await restore(folder)
+    expect([exitCode, err]).toEqual([1, expect.stringContaining('(LEDGER_OCCUPIED)')])
+    expect(await readFile(home(JOINER, 'data/ledger/000005.ldb'), 'utf8')).toBe('blocks')
+    await rm(home(JOINER, 'data/ledger'), { recursive: true })
   })
 
   it('restore makes the ledger, and the node goes on from there', async () => {
