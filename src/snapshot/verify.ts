@@ -37,8 +37,10 @@ export function readChunk({ header, depth, subtrees }: Manifest, index: number, 
   if (typeof chunk === 'string') return chunk
   if (chunk.height !== header.height) return `expected height ${header.height}, got ${chunk.height}`
   if (chunk.index !== index) return `expected chunk ${index}, got ${chunk.index}`
-  const paths = chunk.entries.map(({ key }) => pathOf(key))
-  for (const [place, path] of paths.entries()) {
+  const paths: Uint8Array[] = []
+  for (const [place, { key }] of chunk.entries.entries()) {
+    const path = pathOf(key)
+    paths.push(path)
     if (indexOf(path, depth) !== index) return `entry ${place} belongs to chunk ${indexOf(path, depth)}`
     if (place > 0 && compareBytes(paths[place - 1]!, path) >= 0) return `entry ${place} is out of order`
   }

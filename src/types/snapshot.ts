@@ -7,6 +7,8 @@ import { hex, list, struct, text, uint, type ValueOf } from './schema.ts'
 export const SNAPSHOT_DEPTH_MAX = 12
 /** Well below the frame limit of an answer (16 MiB); the largest contract code alone can have several MiB. */
 export const CHUNK_BYTES_MAX = 14 * 1024 * 1024
+/** Entries can be as small as a few bytes and take far more in memory: a chunk of the goal's size (snapshot/cut.ts) has below 10,000. */
+export const CHUNK_ENTRIES_MAX = 2 ** 16
 /** A subtree without keys, with one, with more. The kind decides how a subtree joins its neighbour. */
 export const EMPTY = 0
 export const LEAF = 1
@@ -29,7 +31,7 @@ export type Manifest = ValueOf<typeof manifestCodec>
 export const chunkCodec = struct('quorate/chunk/1', {
   height: uint(),
   index: uint(2 ** SNAPSHOT_DEPTH_MAX - 1),
-  entries: list(struct('', { key: text(CHUNK_BYTES_MAX), value: text(CHUNK_BYTES_MAX) }), CHUNK_BYTES_MAX / 4),
+  entries: list(struct('', { key: text(CHUNK_BYTES_MAX), value: text(CHUNK_BYTES_MAX) }), CHUNK_ENTRIES_MAX),
 })
 export type Chunk = ValueOf<typeof chunkCodec>
 export type ChunkEntry = Chunk['entries'][number]

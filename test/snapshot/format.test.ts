@@ -1,13 +1,13 @@
 // The format: what folds to which root, and which manifests and chunks are refused, for every kind of lie.
 import { readFileSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { foldSubtrees } from '../../src/snapshot/subtree.ts'
 import { readChunk, readManifest } from '../../src/snapshot/verify.ts'
 import { ZERO_HASH } from '../../src/types/block.ts'
 import { fromHex, toHex } from '../../src/types/hex.ts'
 import { decode, encode } from '../../src/types/schema.ts'
-import { type Chunk, chunkCodec, type Manifest, manifestCodec } from '../../src/types/snapshot.ts'
+import { CHUNK_ENTRIES_MAX, type Chunk, chunkCodec, type Manifest, manifestCodec } from '../../src/types/snapshot.ts'
 import { naiveRoot } from '../ledger/naive-tree.ts'
 import { certificateOf } from '../network-edge/support.ts'
 import { rules, snapshotOf, stateOf } from './support.ts'
@@ -131,6 +131,27 @@ describe('a chunk is refused', () => {
     ['with another value', remade({ entries: entries.with(0, { ...entries[0]!, value: '"0"' }) }), /give the hash/],
   ]
   it.each(lies)('%s', (_, bytes, reason) => expect(readChunk(manifest, index, bytes)).toMatch(reason))
+
+  it('with more entries than a chunk may have, before any of them is kept', () => {
+    // Three bytes an entry: a chunk's bytes have room for millions, which would take gigabytes of memory.
+    const [none, entries] = [remade({ entries: [] }), CHUNK_ENTRIES_MAX + 1]
+    const bytes = Buffer.concat([
+      none.subarray(0, -1),
+      Buffer.of(0x9a, 0, 0, 0, 0),
+      Buffer.alloc(entries * 3, '826060', 'hex'),
+    ])
+    bytes.writeUInt32BE(entries, none.length)
+    expect(readChunk(manifest, index, bytes)).toMatch(/at most 65536 items, got 65537/)
+  })
+
+  it('at its first entry that is wrong, without a look at those behind it', () => {
+    const wrong = { ...entries[0]!, key: 'token\0elsewhere' }
+    const bytes = remade({ entries: [wrong, ...Array(1_000).fill(entries[0])] })
+    const hashed = vi.spyOn(TextEncoder.prototype, 'encode')
+    expect(readChunk(manifest, index, bytes)).toMatch(/entry 0 belongs to/)
+    expect(hashed.mock.calls.length).toBeLessThan(10)
+    hashed.mockRestore()
+  })
 
   it('whatever single bit of it is changed', () => {
     fc.assert(

@@ -3,11 +3,11 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CHUNK_BYTES_GOAL } from '../../src/snapshot/cut.ts'
+import { CHUNK_BYTES_GOAL, createCut } from '../../src/snapshot/cut.ts'
 import { chunksOf, listSnapshots, openSnapshot, snapshotFolder } from '../../src/snapshot/files.ts'
 import { makeSnapshot } from '../../src/snapshot/make.ts'
 import { readChunk, readManifest } from '../../src/snapshot/verify.ts'
-import { CHUNK_BYTES_MAX, type Chunk, type Manifest } from '../../src/types/snapshot.ts'
+import { CHUNK_BYTES_MAX, CHUNK_ENTRIES_MAX, type Chunk, type Manifest } from '../../src/types/snapshot.ts'
 import { naiveRoot } from '../ledger/naive-tree.ts'
 import { certificateOf, headerAt } from '../network-edge/support.ts'
 import { rules, type State, scanOf, stateOf } from './support.ts'
@@ -75,6 +75,15 @@ describe('making a snapshot', () => {
     const tooLarge = new Map([['token\0a', half + half]])
     await expect(makeSnapshot(root, sourceOf(tooLarge))).rejects.toThrow(/no snapshot can be made/)
     expect(await readdir(root)).toEqual([String(HEIGHT)])
+  })
+
+  it('is refused where a part has more entries than a chunk may have', () => {
+    const cut = createCut()
+    const path = new Uint8Array(32)
+    for (let n = 0; n < CHUNK_ENTRIES_MAX; n++) cut.add(path, 5, 1)
+    expect(cut.depth()).toBe(4)
+    cut.add(path, 5, 1)
+    expect(() => cut.depth()).toThrow(/in 65537 entries/)
   })
 
   it('leaves nothing behind when it is stopped, fails, or finds another state than the header says', async () => {
