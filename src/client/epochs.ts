@@ -49,7 +49,9 @@ export function createEpochs(parts: { nodes: Nodes; first: TrustedEpoch; verify?
       const epoch = epochOf(document)
       if (epoch === undefined || epoch > first.epoch + EPOCHS_MAX) return latest()
       while (latest().epoch < epoch && (await readOn()));
-      return known[epoch - first.epoch] ?? latest()
+      const [trust, next] = known.slice(epoch - first.epoch)
+      if (trust === undefined) return latest()
+      return next === undefined ? trust : { ...trust, end: next.start }
     },
     linksTo: (epoch) => links.slice(0, epoch - first.epoch),
   }

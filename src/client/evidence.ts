@@ -1,11 +1,11 @@
 // Whether an entry of GET /v1/evidence proves its validator faulty, from the genesis document alone. Runs in Node and in browsers.
 import { isContradiction } from '../crypto/contradiction.ts'
-import { firstEpoch } from '../crypto/digest.ts'
 import { verifyReference } from '../crypto/ed25519.ts'
 import { fromBase64 } from '../light/base64.ts'
 import { ClientError } from '../light/error.ts'
 import type { TrustedEpoch } from '../light/genesis.ts'
 import type { VerifySignature } from '../light/header.ts'
+import { shown } from '../light/read.ts'
 import type { Validator } from '../types/epoch.ts'
 import { type Accusation, accusationOf, type EvidenceKind, evidenceKinds, placeOf } from '../types/evidence.ts'
 import { fromHex } from '../types/hex.ts'
@@ -36,7 +36,7 @@ export function verifyEvidence(
   if (validator === undefined) refuse(`it names validator ${place.validator} of ${trust.validators.length}`)
   const plain = { validator: validator.name, epoch: place.epoch, view: place.view, height: place.height }
   for (const [name, value] of Object.entries(plain)) {
-    if (given[name] !== value) refuse(`${name} says ${JSON.stringify(given[name])}, signed is ${JSON.stringify(value)}`)
+    if (given[name] !== value) refuse(`${name} says ${shown(given[name])}, signed is ${shown(value)}`)
   }
   for (const { type, body, signer, signature } of signedIn(accusation)) {
     if (body.genesisHash !== trust.genesisHash) refuse(`its ${type} is of another network`)
@@ -47,7 +47,7 @@ export function verifyEvidence(
     if (!verify(fromHex(validator.key), signedBytes(type, body as never), signature))
       refuse(`its ${type} has a signature that is not ${validator.name}'s`)
   }
-  const rules = { epoch: firstEpoch(trust.genesis), quorum: trust.quorum, epochEnd: 0 }
+  const rules = { epoch: trust, quorum: trust.quorum, epochEnd: 0 }
   if (!isContradiction(accusation, rules)) refuse('a correct validator may sign what it shows')
   return { ...place, validator, accusation }
 }
@@ -66,7 +66,7 @@ function signedIn(accusation: Accusation): AnySigned[] {
 
 function readAccusation(given: Record<string, unknown>): Accusation {
   const kind = given.kind as EvidenceKind
-  if (!evidenceKinds.includes(kind)) refuse(`its kind is ${JSON.stringify(given.kind)}`)
+  if (!evidenceKinds.includes(kind)) refuse(`its kind is ${shown(given.kind)}`)
   const first = fromBase64(given.first) ?? refuse('its first message is not base64')
   const second = fromBase64(given.second) ?? refuse('its second message is not base64')
   try {

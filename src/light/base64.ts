@@ -8,13 +8,21 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(text)
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-
 /** The bytes of a base64 text; undefined for anything else. */
 export function fromBase64(text: unknown): Uint8Array | undefined {
-  if (typeof text !== 'string' || !BASE64.test(text)) return undefined
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-  // The last character may have bits that stand for nothing: only zeros there, so that bytes have one text (RFC 4648, section 3.5).
-  const ending = bytes.length - (bytes.length % 3)
-  return text.endsWith('=') && !text.endsWith(toBase64(bytes.subarray(ending))) ? undefined : bytes
+  if (typeof text !== 'string') return undefined
+  const binary = binaryOf(text)
+  // Bytes have one text: no blanks, all of the padding, zeros in the bits that stand for nothing (RFC 4648, sections 3.2 to 3.5).
+  if (binary === undefined || btoa(binary) !== text) return undefined
+  const bytes = new Uint8Array(binary.length)
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at)
+  return bytes
+}
+
+function binaryOf(text: string): string | undefined {
+  try {
+    return atob(text)
+  } catch {
+    return undefined
+  }
 }

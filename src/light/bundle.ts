@@ -12,6 +12,7 @@ import { ClientError } from './error.ts'
 import { type ProvenRange, verifyEventRange } from './events.ts'
 import { type TrustedEpoch, trustRecord } from './genesis.ts'
 import { readHeader, type VerifySignature } from './header.ts'
+import { type BundleKind, bundleKinds, provenMembers, requireNothingElse } from './members.ts'
 import {
   attempt,
   type Json,
@@ -21,13 +22,14 @@ import {
   requireObject,
   requireSame,
   requireText,
+  shown,
 } from './read.ts'
 import { type ProvenState, verifyState } from './state.ts'
 import { type ProvenTransaction, verifyTransaction } from './transaction.ts'
 
+export type { BundleKind } from './members.ts'
+
 export const BUNDLE_FORMAT = 'quorate/proof/1'
-export const bundleKinds = ['transaction', 'state', 'events'] as const
-export type BundleKind = (typeof bundleKinds)[number]
 
 /** Each epoch has a boundary of its own in a bundle. */
 const EPOCHS_MAX = 10_000
@@ -55,12 +57,19 @@ export type Proven = { trust: TrustedEpoch } & (
   | ({ kind: 'events' } & ProvenRange)
 )
 
-/** Checks a bundle; what it proves is read from the proven bytes alone. Throws ClientError: `BAD_PROOF`, or `WRONG_NETWORK`. */
+/**
+ * Checks a bundle; what it proves is read from the proven bytes alone. Throws ClientError: `BAD_PROOF`, or `WRONG_NETWORK`. Throws
+ * TypeError where nothing is trusted: whoever made the bundle could then have made its network as well.
+ */
 export function verifyBundle(bundle: unknown, trusted: Trusted, verify: VerifySignature = verifyReference): Proven {
+  if (trusted?.genesisHash === undefined && trusted?.header === undefined) {
+    throw new TypeError('nothing is trusted: give { genesisHash }, as the network’s makers published it, or { header }')
+  }
   const given = requireObject(bundle, 'the bundle')
-  onlyMembers(given, ['format', 'kind', 'genesisHash', 'genesis', 'epochs', 'document'], 'the bundle')
   requireSame('format', given.format, BUNDLE_FORMAT)
-  const anchor = trusted.header === undefined ? undefined : readHeader(trusted.header)
+  const kind = requireKind(given.kind)
+  requireNothingElse(given, kind)
+  const anchor = trusted.header === undefined ? undefined : readHeader(trusted.header, 'the trusted header')
   let trust = readGenesisBytes(given, [trusted.genesisHash, anchor?.genesisHash])
   requireAnchor(trust, anchor)
   for (const link of requireList(given.epochs, 'epochs', EPOCHS_MAX)) {
@@ -72,11 +81,9 @@ export function verifyBundle(bundle: unknown, trusted: Trusted, verify: VerifySi
       `it ends in epoch ${trust.epoch}, before epoch ${anchor.epoch} of the trusted header: verify it with the genesis hash`,
     )
   }
-  const proven = verifyDocument(given.kind, given.document, trust, verify)
-  requireNothingElse(given.document as Json, proven)
-  if (anchor !== undefined && proven.height === anchor.height && proven.blockHash !== blockHash(anchor)) {
-    refuse(`its block ${proven.height} is another one than the trusted header`)
-  }
+  const proven = verifyDocument(kind, given.document, trust, verify)
+  requireOwnWords(given.document as Json, proven)
+  if (anchor !== undefined) requireSameBlock(proven, anchor)
   return proven
 }
 
@@ -87,15 +94,15 @@ export function verifyDocument(
   trust: TrustedEpoch,
   verify: VerifySignature = verifyReference,
 ): Proven {
-  switch (kind) {
+  const known = requireKind(kind)
+  switch (known) {
     case 'transaction':
-      return { kind, trust, ...verifyTransaction(document, idOf(document), trust, verify) }
+      return { kind: known, trust, ...verifyTransaction(document, idOf(document), trust, verify) }
     case 'state':
-      return { kind, trust, ...verifyState(document, undefined, trust, verify) }
+      return { kind: known, trust, ...verifyState(document, undefined, trust, verify) }
     case 'events':
-      return { kind, trust, ...verifyEventRange(document, undefined, trust, verify) }
+      return { kind: known, trust, ...verifyEventRange(document, undefined, trust, verify) }
   }
-  return refuse(`kind says ${JSON.stringify(kind)}, expected ${bundleKinds.join(', ')}`)
 }
 
 /** The kind of a document that stands by itself; undefined for anything else. */
@@ -108,35 +115,24 @@ export function kindOf(document: unknown): BundleKind | undefined {
 
 /** A verified document as a bundle carries it: what no proof shows, such as a server's own words, is left out. */
 export function documentOf(document: unknown, proven: Proven): unknown {
-  const given = document as Json
-  const kept = Object.fromEntries(MEMBERS[proven.kind].map((name) => [name, given[name]]))
+  const kept = provenMembers(document, proven.kind)
   if (proven.kind === 'state' && proven.value === undefined) return { ...kept, value: null }
-  if (proven.kind === 'transaction' && given.error !== null) {
+  if (proven.kind === 'transaction' && kept.error !== null) {
     return { ...kept, error: { code: proven.receipt.code, message: proven.receipt.message } }
   }
   return kept
 }
 
-const MEMBERS: Record<BundleKind, readonly string[]> = {
-  transaction: [
-    ...['id', 'height', 'index', 'sender', 'nonce', 'expires', 'gasLimit', 'contract', 'method', 'args'],
-    ...['status', 'gasUsed', 'result', 'error', 'events', 'proof'],
-  ],
-  state: ['key', 'value', 'height', 'proof'],
-  events: ['from', 'to', 'blocks', 'certificate', 'next'],
-}
-
-/** Nothing in a bundle is a server's word: whoever opens the file may read any of it. */
-function requireNothingElse(document: Json, proven: Proven): void {
-  onlyMembers(document, MEMBERS[proven.kind], 'the document')
+/** A server's document may leave a value out and explain a code in its own words, a bundle's may not. */
+function requireOwnWords(document: Json, proven: Proven): void {
   if (proven.kind === 'state' && !('value' in document)) refuse('value is missing')
   if (proven.kind !== 'transaction' || document.error === null) return
   requireSame('error.message', (document.error as Json).message, proven.receipt.message)
 }
 
-function onlyMembers(given: Json, names: readonly string[], what: string): void {
-  const stranger = Object.keys(given).find((name) => !names.includes(name))
-  if (stranger !== undefined) refuse(`${what} has a member ${JSON.stringify(stranger)}, which nothing proves`)
+function requireKind(kind: unknown): BundleKind {
+  const known = bundleKinds.find((one) => one === kind)
+  return known ?? refuse(`kind says ${shown(kind)}, expected ${bundleKinds.join(', ')}`)
 }
 
 function readGenesisBytes({ genesisHash, genesis: text }: Json, expected: (string | undefined)[]): TrustedEpoch {
@@ -144,7 +140,7 @@ function readGenesisBytes({ genesisHash, genesis: text }: Json, expected: (strin
     if (hash === undefined || genesisHash === hash) continue
     throw new ClientError(
       'WRONG_NETWORK',
-      `the bundle is of network ${String(genesisHash).slice(0, 64)}, expected ${hash}: check which network it should be of`,
+      `the bundle is of network ${shown(genesisHash)}, expected ${shown(hash)}: check which network it should be of`,
     )
   }
   const bytes = requireBytes(text, 'genesis')
@@ -158,6 +154,14 @@ function readGenesisBytes({ genesisHash, genesis: text }: Json, expected: (strin
 function requireAnchor(trust: TrustedEpoch, anchor: Header | undefined): void {
   if (anchor?.epoch !== trust.epoch || anchor.validatorsHash === trust.validatorsHash) return
   refuse(`epoch ${trust.epoch} has other validators than the trusted header says`)
+}
+
+/** Whoever trusts a header knows which block is at its height. */
+function requireSameBlock(proven: Proven, anchor: Header): void {
+  const blocks = proven.kind === 'events' ? proven.blocks : [proven]
+  const same = blocks.find(({ header }) => header.height === anchor.height)
+  if (same === undefined || same.blockHash === blockHash(anchor)) return
+  refuse(`its block ${anchor.height} is another one than the trusted header`)
 }
 
 function idOf(document: unknown): string {

@@ -12,6 +12,8 @@ export interface TrustedEpoch {
   epoch: number
   /** Height of the header that opened the epoch; 0 first. */
   start: number
+  /** Height of its own last block, where the next epoch is known. */
+  end?: number
   validatorsHash: string
   validators: readonly Validator[]
   parameters: Parameters

@@ -23,9 +23,11 @@ export interface CertifiedHeader {
 }
 
 /** The header's fields as JSON, brought back into canonical bytes: only the one true form of each passes. Throws ClientError `BAD_PROOF`. */
-export function readHeader(value: unknown): Header {
-  const given = requireObject(value, 'its header')
-  return attempt('its header is not one', () => {
+export function readHeader(value: unknown, name = 'its header'): Header {
+  const given = requireObject(value, name)
+  if (Object.values(given).some((field) => typeof field === 'object'))
+    refuse(`${name} is not one (it has lists or objects)`)
+  return attempt(`${name} is not one`, () => {
     const header = {
       ...given,
       time: Date.parse(given.time as string),
@@ -70,8 +72,11 @@ function requireEpoch(header: Header, trust: TrustedEpoch): void {
       `its header is of epoch ${header.epoch} and another validator set than the one of epoch ${trust.epoch} known here`,
     )
   }
-  if (header.epoch > 0 && header.height <= trust.start)
-    refuse(`its header has height ${header.height}, epoch ${trust.epoch} begins above ${trust.start}`)
+  const { height, epochEnd } = header
+  if (height <= trust.start) refuse(`its header has height ${height}, epoch ${trust.epoch} begins above ${trust.start}`)
+  // Validators that were replaced may have lost their keys since.
+  const end = trust.end ?? (epochEnd || height)
+  if (height > end) refuse(`its header has height ${height}, epoch ${trust.epoch} ends with ${end}`)
 }
 
 function readCertificate(value: unknown): Certificate {
@@ -83,7 +88,8 @@ function readCertificate(value: unknown): Certificate {
     signatures: signatures.map((entry) => {
       const { signer, signature } = requireObject(entry, 'a signature')
       if (!Number.isSafeInteger(signer)) throw new RangeError('a signer is no whole number')
-      return { signer: signer as number, signature: fromHex(signature as string) }
+      if (typeof signature !== 'string') throw new RangeError('a signature is no text')
+      return { signer: signer as number, signature: fromHex(signature) }
     }),
   }))
 }

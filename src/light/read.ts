@@ -56,8 +56,16 @@ export function requirePath(value: unknown, name: string): Uint8Array[] {
 }
 
 export function requireSame(name: string, given: unknown, proven: string | number): void {
-  if (given !== proven) refuse(`${name} says ${JSON.stringify(given)}, proven is ${JSON.stringify(proven)}`)
+  if (given !== proven) refuse(`${name} says ${shown(given)}, proven is ${shown(proven)}`)
 }
+
+/** A stranger's value as a message names it: at no length, and never by what is inside, which may be too deep to be written out. */
+export function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
+  if (typeof value !== 'string') return String(value)
+  return JSON.stringify(value.length > SHOWN_CHARACTERS_MAX ? `${value.slice(0, SHOWN_CHARACTERS_MAX)}…` : value)
+}
+const SHOWN_CHARACTERS_MAX = 100
 
 /** The proven bytes are JSON text; a document shows their value, or the text itself where it is none. */
 export function requireJson(name: string, given: unknown, proven: Uint8Array | string): void {

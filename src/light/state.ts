@@ -14,6 +14,7 @@ import {
   requirePath,
   requireSame,
   requireText,
+  shown,
 } from './read.ts'
 
 export interface ProvenState extends CertifiedHeader {
@@ -44,7 +45,7 @@ export function verifyState(
   const key = stateKey.slice(end + 1)
   if (asked !== undefined && (asked.contract !== contract || asked.key !== key)) {
     refuse(
-      `it is about ${JSON.stringify(key)} of ${contract}, asked for was ${JSON.stringify(asked.key)} of ${asked.contract}`,
+      `it is about ${shown(key)} of ${shown(contract)}, asked for was ${shown(asked.key)} of ${shown(asked.contract)}`,
     )
   }
   const value = proof.value === null ? undefined : requireText(proof.value, 'the value of its proof')

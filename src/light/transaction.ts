@@ -5,7 +5,7 @@ import { addressOf } from '../crypto/address.ts'
 import { transactionId } from '../crypto/digest.ts'
 import { verifyReference } from '../crypto/ed25519.ts'
 import { verifyMerklePath } from '../crypto/merkle.ts'
-import { type Receipt, receiptCodec } from '../types/block.ts'
+import { BATCH_TRANSACTIONS_MAX, type Receipt, receiptCodec } from '../types/block.ts'
 import { fromHex } from '../types/hex.ts'
 import { decode } from '../types/schema.ts'
 import { decodeTransaction, type Transaction } from '../types/transaction.ts'
@@ -22,6 +22,7 @@ import {
   requirePath,
   requireSame,
   requireText,
+  shown,
 } from './read.ts'
 
 /** What the proof proves, read from the proven bytes. */
@@ -71,14 +72,17 @@ export function verifyTransaction(
   const wire = requireBytes(proof.transaction, 'its transaction')
   const receipt = attempt('its receipt is not canonical', () => decode(receiptCodec, receiptBytes))
   const transaction = attempt('its transaction is not canonical', () => decodeTransaction(wire))
-  const place = { index: proof.index as number, size: proof.count as number }
+  const place = { index: proof.index as number, size: requireCount(proof.count) }
   requireLeaf('receipt', place, receiptBytes, proof.receiptPath, header.receiptsRoot)
   requireLeaf('transaction', place, fromHex(receipt.txId), proof.transactionPath, header.txRoot)
-  if (receipt.txId !== id) refuse(`it is about transaction ${receipt.txId}, asked for was ${id}`)
+  if (receipt.txId !== id) refuse(`it is about transaction ${receipt.txId}, asked for was ${shown(id)}`)
   if (transactionId(transaction.unsigned) !== receipt.txId) refuse('its transaction has another id than its receipt')
   if (transaction.network !== header.genesisHash) refuse('its transaction is for another network')
   if (transaction.sender !== receipt.sender || transaction.nonce !== receipt.nonce)
     refuse('its receipt is not of its transaction')
+  // Its id does not cover the signature, and a block has no transaction with a wrong one.
+  if (!verify(fromHex(transaction.sender), transaction.unsigned, transaction.signature))
+    refuse("its transaction has a signature that is not its sender's")
   const proven = { ...certified, index: place.index, receipt, transaction }
   compareFields(given, proven)
   return proven
@@ -123,6 +127,11 @@ function compareError(error: unknown, { status, code, message }: Receipt): void 
   requireSame('error.code', given.code, code)
   if (message === '') requireText(given.message, 'error.message')
   else requireSame('error.message', given.message, message)
+}
+
+function requireCount(count: unknown): number {
+  if (Number.isSafeInteger(count) && (count as number) <= BATCH_TRANSACTIONS_MAX) return count as number
+  return refuse(`count says ${shown(count)}, a block has at most ${BATCH_TRANSACTIONS_MAX} transactions`)
 }
 
 function requireLeaf(
