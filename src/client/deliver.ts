@@ -99,11 +99,12 @@ export function createDeliverer(parts: DelivererParts): Deliverer {
     }
     const answer = (await nodes
       .read('/v1/transactions', { sender: delivery.sender, limit: SEARCH_LIMIT })
-      .catch(() => undefined)) as { transactions: TransactionDocument[] } | undefined
-    const other = answer?.transactions.find(
-      ({ id, nonce, status }) => id !== delivery.id && nonce === delivery.nonce && status !== 'skipped',
+      .catch(() => undefined)) as { transactions?: unknown } | undefined
+    const listed = (Array.isArray(answer?.transactions) ? answer.transactions : []) as (TransactionDocument | null)[]
+    const other = listed.find(
+      (one) => one?.id !== delivery.id && one?.nonce === delivery.nonce && one?.status !== 'skipped',
     )
-    if (other === undefined) return undefined
+    if (typeof other?.id !== 'string') return undefined
     const proven = await find(other.id).catch(() => undefined)
     const isUser = proven?.sender === delivery.sender && proven.nonce === delivery.nonce && proven.status !== 'skipped'
     return isUser ? { kind: 'lost', to: proven } : undefined

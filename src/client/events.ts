@@ -79,8 +79,7 @@ export async function* followEvents(parts: EventsParts, options: EventsOptions =
 }
 
 async function nextHeight(nodes: Nodes): Promise<number> {
-  const { certifiedHeight } = (await nodes.look('/v1/status')) as { certifiedHeight: number }
-  return Math.max(certifiedHeight, nodes.minHeight) + 1
+  return Math.max(await nodes.certifiedHeight(), nodes.minHeight) + 1
 }
 
 interface Walk {

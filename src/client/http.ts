@@ -18,18 +18,18 @@ export interface HttpRequest {
   answerCode?: string
 }
 
-/** The parsed answer of a 2xx. Throws ClientError: a problem document's code, UNREACHABLE or BAD_ANSWER. */
-export async function fetchJson(endpoint: string, request: HttpRequest): Promise<unknown> {
+/** The parsed answer of a 2xx, an object always. Throws ClientError: a problem document's code, UNREACHABLE or BAD_ANSWER. */
+export async function fetchJson(endpoint: string, request: HttpRequest): Promise<object> {
   const { response, text } = await exchange(endpoint, request)
   const value = parse(text)
   if (!response.ok) {
     const problem = problemOf(endpoint, response, value)
     if (problem.code !== request.answerCode) throw problem
   }
-  if (value === undefined) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ClientError(
       'BAD_ANSWER',
-      `${endpoint}${request.path} answered with something that is not JSON: check that it is a Quorate node`,
+      `${endpoint}${request.path} answered with something that is no JSON object: check that it is a Quorate node`,
       {
         status: response.status,
         endpoint,

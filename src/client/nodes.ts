@@ -19,6 +19,8 @@ const REQUEST_TIMEOUT_MS = 10_000
 export interface Nodes {
   /** What is one node's own: its status, its peers, the genesis document. */
   look(path: string, query?: Query): Promise<unknown>
+  /** By one node's word. */
+  certifiedHeight(): Promise<number>
   /** A dry run: JSON text to one node, at whatever height it is. */
   post(path: string, body: string): Promise<unknown>
   /** Reads of the ledger, at or above every height seen so far. */
@@ -93,6 +95,7 @@ export function createNodes(options: NodesOptions): Nodes {
 
   return {
     look: (path, query = {}) => anyNode({ path: path + queryText(query), timeoutMs }),
+    certifiedHeight: () => anyNode({ path: '/v1/status', timeoutMs }, heightOf) as Promise<number>,
     post: (path, body) => anyNode({ method: 'POST', path, body, timeoutMs }),
     read: (path, query = {}) => anyNode({ path: withHeight(path, query), timeoutMs }),
     ask: (path, body, query = {}) => anyNode({ method: 'POST', path: withHeight(path, query), body, timeoutMs }),
@@ -115,6 +118,12 @@ export function createNodes(options: NodesOptions): Nodes {
       return minHeight
     },
   }
+}
+
+function heightOf(status: unknown): number {
+  const { certifiedHeight } = status as { certifiedHeight?: unknown }
+  if (Number.isSafeInteger(certifiedHeight)) return certifiedHeight as number
+  throw new ClientError('BAD_ANSWER', 'its status has no certified height: check that it is a Quorate node')
 }
 
 /** Whether another node may do better: this one is gone, overloaded, behind or broken. What it says of the request itself is final. */

@@ -1,4 +1,5 @@
 // Reads of the ledger. Views, scans and values are one node's word; what has a proof is checked in light.ts.
+import { ClientError } from '../light/error.ts'
 import type { Nodes, Query } from './nodes.ts'
 
 export interface ViewAnswer {
@@ -51,6 +52,13 @@ export function createReader(nodes: Nodes): Reader {
       return height === undefined ? noted(nodes.read(path)) : ((await nodes.read(path, { height })) as StateAnswer)
     },
     scan: (contract, query) => noted(nodes.read(`/v1/contracts/${segment(contract)}/state`, query)),
-    account: (address) => nodes.read(`/v1/accounts/${segment(address)}`) as Promise<AccountAnswer>,
+    async account(address) {
+      const answer = (await nodes.read(`/v1/accounts/${segment(address)}`)) as AccountAnswer
+      if (Number.isSafeInteger(answer.pendingNonce)) return answer
+      throw new ClientError(
+        'BAD_ANSWER',
+        `the account ${address} came without its nonce: check that it is a Quorate node`,
+      )
+    },
   }
 }

@@ -91,8 +91,7 @@ export function createSender(parts: {
   }
 
   async function latestExpiry(later: number): Promise<number> {
-    const { certifiedHeight } = (await nodes.look('/v1/status')) as { certifiedHeight: number }
-    return certifiedHeight + EXPIRY_BLOCKS + later
+    return (await nodes.certifiedHeight()) + EXPIRY_BLOCKS + later
   }
 
   /** A dry run that fails says little about gas: the state may differ by the time the transaction runs. It then gets all there is. */

@@ -302,6 +302,42 @@ describe('reads', () => {
     })
   })
 
+  test('are not of a block after the last of its epoch, whoever has got hold of that epoch’s keys', async () => {
+    const client = await open()
+    chain.endEpoch([1, 2, 3, 4])
+    chain.append([])
+    expect(await client.get('token', 'k')).toBeUndefined()
+    const stolen = createChain()
+    stolen.state.set('token\0k', '"mine"')
+    for (let height = 1; height <= 5; height++) stolen.append([])
+    for (const node of [first, second]) {
+      node.misdeed = ({ path }) =>
+        path.startsWith('/v1/contracts/') ? { status: 200, document: stolen.stateDocument('token', 'k') } : undefined
+    }
+    await expect(client.get('token', 'k')).rejects.toMatchObject({
+      code: 'BAD_PROOF',
+      message: expect.stringMatching(/has height 5, epoch 0 ends with 1/),
+    })
+  })
+
+  test.each([null, [], 7, 'text', {}])('are refused as no answer where a node says %j', async (document) => {
+    const client = await open({ endpoints: [first.url] })
+    first.misdeed = () => ({ status: 200, document })
+    const asked = [
+      () => open({ endpoints: [first.url] }),
+      () => client.send(keyOf(5), 'token', 'transfer', call),
+      () => client.get('token', 'k'),
+      () => client.transaction('ab'.repeat(32)),
+      () => client.events().next(),
+      () => client.bundle({ from: 1 }),
+    ]
+    for (const ask of asked) {
+      const error = await ask().catch((caught: unknown) => caught)
+      expect(error).toBeInstanceOf(ClientError)
+      expect(error).toMatchObject({ code: expect.stringMatching(/^BAD_(ANSWER|PROOF)$/) })
+    }
+  })
+
   test('give refusals as they are', async () => {
     const client = await open({ endpoints: [first.url] })
     first.misdeed = () => problem('UNKNOWN_CONTRACT')

@@ -114,6 +114,24 @@ describe('evidence', () => {
     refusing(withFirst({ ...sign('prepare', slot(ONE)), signer: 4 }), '4 of 4')
   })
 
+  it('is judged by the rules of its own epoch', () => {
+    const { windowBlocks } = trust.parameters
+    const later = { ...trust, epoch: 1, validatorsHash: ONE, parameters: { ...trust.parameters, windowBlocks: 99 } }
+    const within = { ...domain, epoch: 1, validatorsHash: ONE }
+    const shown = [{ ...prepared(0), seq: windowBlocks + 1 }]
+    const contents = { header: null, certificate: null, prepared: shown }
+    const viewChanges = [0, 2, 3].map((signer) => {
+      const body = { newView: 1, h: 0, ...evidenceHashes(contents) }
+      return { vote: sign('view-change', body, signer, within), ...contents }
+    })
+    const body = { view: 1, viewChangesHash: hashOfViewChanges(viewChanges) }
+    const first = { vote: sign('new-view', body, ACCUSED, within), viewChanges }
+    const entry = entryOf({ kind: 'new-view', first, second: null })
+    expect(() => verifyEvidence(entry, later, verify)).toThrow(/a correct validator may sign/)
+    const narrow = { ...later, parameters: trust.parameters }
+    expect(verifyEvidence(entry, narrow, verify)).toMatchObject({ epoch: 1 })
+  })
+
   it.each<[string, Accusation]>([
     ['one vote twice', { kind: 'commit', first: sign('commit', slot(ONE)), second: sign('commit', slot(ONE)) }],
     [
