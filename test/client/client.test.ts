@@ -320,7 +320,7 @@ describe('reads', () => {
     })
   })
 
-  test.each([null, [], 7, 'text', {}])('are refused as no answer where a node says %j', async (document) => {
+  test.each([[null], [[]], [7], ['text'], [{}]])('are refused as no answer where a node says %j', async (document) => {
     const client = await open({ endpoints: [first.url] })
     first.misdeed = () => ({ status: 200, document })
     const asked = [
