@@ -54,18 +54,42 @@ export async function runScenario(scenario: Scenario, options: RunOptions = {}):
   const limitUs = (scenario.chaosMs + (world.mustBeLive ? scenario.boundMs : CALM_AFTER_MS)) * 1_000
   let events = 0
   world.start()
-  await drained()
-  while (violations.length === 0 && events < eventsMax && timeline.advance(limitUs)) {
+  await inTurns(() => {
+    if (events % DONE_EVERY === 0 && events > 0 && world.isDone()) return false
+    if (violations.length > 0 || events >= eventsMax || !timeline.advance(limitUs)) return false
     events++
-    await drained()
-    if (events % DONE_EVERY === 0 && world.isDone()) break
-  }
+    return true
+  })
   if (violations.length === 0) world.checkEnd()
   return { ...world.result(), events }
 }
 
-/** Every promise that can go on has gone on when an immediate runs; nothing else is waiting in this process's loop. */
-const drained = () => new Promise<void>((resolve) => setImmediate(resolve))
+/** Immediates that wait at once: each round of the process's loop asks the operating system for news, and there never is any. */
+const TURNS = 64
+
+/** Calls `step` until it says false. Every promise that can go on has gone on when an immediate runs, so before each call. */
+function inTurns(step: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let waiting = 0
+    let goesOn = true
+    function turn(): void {
+      waiting--
+      try {
+        goesOn &&= step()
+      } catch (error) {
+        goesOn = false
+        reject(error)
+      }
+      if (waiting > 0) return
+      if (goesOn) wait()
+      else resolve()
+    }
+    function wait(): void {
+      for (; waiting < TURNS; waiting++) setImmediate(turn)
+    }
+    wait()
+  })
+}
 
 function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
   const { seed, validators } = scenario
