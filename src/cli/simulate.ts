@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
 import type { Failure, Summary } from '../simulator/campaign.ts'
-import { FAULT_TYPES, type FaultType, type Scenario } from '../simulator/scenario.ts'
+import { FAULT_TYPES, type FaultType, HARM_TYPES, type Scenario } from '../simulator/scenario.ts'
 import { define, type Run } from './command.ts'
 import { EXIT_FAILED, EXIT_OK, usage } from './error.ts'
 import { wholeNumber } from './number.ts'
@@ -21,12 +21,13 @@ interface SimulateOptions {
 }
 
 const SEED_MAX = 0xffff_ffff
+const ALL_TYPES: readonly FaultType[] = [...FAULT_TYPES, ...HARM_TYPES]
 const HELP = `
 Each seed is one network: its size, its parameters, its clients, its weather and its faults follow from the seed, and so does
 every event. The same seed gives the same trace hash on every machine. Nothing leaves this process; nothing is written.
 
 Kinds of fault: ${FAULT_TYPES.join(', ')}.
-"none" runs without any.
+"none" runs without any, "all" adds two that must be asked for: ${HARM_TYPES.join(', ')}.
 
 A run that breaks a rule of the protocol is shrunk and printed as a scenario, a JSON document; --replay FILE runs it again, and
 --trace shows every event. docs/simulator.md says what is checked.
@@ -42,7 +43,7 @@ export function simulateCommand(run: Run) {
         .option('--seeds <count>', 'how many seeds (default: 100, or 1 with --trace)', wholeNumber(1, SEED_MAX))
         .option('--validators <count>', 'validators in each network (default: by the seed)', wholeNumber(1, 20))
         .option('--steps <count>', 'events after which a run is given up', wholeNumber(1))
-        .option('--faults <list>', 'kinds of fault with commas between (default: all)', faultList)
+        .option('--faults <list>', 'kinds of fault with commas between (default: the first list below)', faultList)
         .option('--overrun', 'one more liar than the network tolerates: only blame must be right then')
         .option('--workers <count>', 'threads', wholeNumber(1, 64), 1)
         .option('--replay <file>', 'run a scenario instead of seeds')
@@ -65,10 +66,11 @@ export function simulateCommand(run: Run) {
 
 function faultList(text: string): FaultType[] {
   if (text === 'none') return []
+  if (text === 'all') return [...ALL_TYPES]
   const names = text.split(',') as FaultType[]
-  const unknown = names.find((name) => !FAULT_TYPES.includes(name))
+  const unknown = names.find((name) => !ALL_TYPES.includes(name))
   if (unknown === undefined) return names
-  throw new InvalidArgumentError(`"${unknown}" is no kind of fault: they are none, ${FAULT_TYPES.join(', ')}.`)
+  throw new InvalidArgumentError(`"${unknown}" is no kind of fault: they are none, all, ${ALL_TYPES.join(', ')}.`)
 }
 
 /** One run, seen from near. */
@@ -121,6 +123,7 @@ function describe(summary: Summary, seedsPerSecond: number): string {
     `blocks   ${summary.blocks}`,
     `views    ${counts(summary.views) || 'none'} (highest view reached, and by how many seeds)`,
     `faults   ${counts(summary.faults) || 'none'}`,
+    `followed ${counts(summary.followed)} (how often nodes only followed, and why)`,
     `trace    ${summary.trace}`,
     `failures ${summary.failures.length}`,
     ...summary.failures.map(describeFailure),

@@ -81,9 +81,10 @@ export function recallPromises(context: Context): void {
     restoreRecord(state, record, bodies)
   }
   for (const { slot, body } of bodies) slot.bodies.set(body.digest, body)
-  // It followed into this view without a record of it, and is about to vote in it.
+  // It followed into this view, and accepted proposals and batches, without a record of them, and is about to vote on them.
   const { newView } = state
   if (state.active && newView !== undefined) effects.save.push({ type: 'new-view', ...ownerOf(state), newView })
+  for (const slot of slotsInOrder(state)) effects.save.push(...batchRecords(state, slot))
   onStart(context)
 }
 
@@ -209,11 +210,11 @@ export function liveRecords(state: State): LogRecord[] {
   if (state.active && state.newView !== undefined) records.push({ type: 'new-view', ...owner, newView: state.newView })
   // First, as the earlier of two records of one slot is the one that counts.
   if (recall !== undefined) records.push(...recall.records.filter((record) => seqOf(record) > state.h))
-  for (const slot of slotsInOrder(state)) records.push(...slotRecords(state, slot))
+  for (const slot of slotsInOrder(state)) records.push(...batchRecords(state, slot), ...voteRecords(state, slot))
   return records
 }
 
-function slotRecords(state: State, { seq, accepted, bodies, prepares, commits, prepared }: Slot): LogRecord[] {
+function batchRecords(state: State, { seq, accepted, bodies }: Slot): LogRecord[] {
   const owner = ownerOf(state)
   const records: LogRecord[] = []
   const recorded = new Set([ZERO_HASH])
@@ -225,6 +226,12 @@ function slotRecords(state: State, { seq, accepted, bodies, prepares, commits, p
   for (const { digest, batch } of bodies.values()) {
     if (!recorded.has(digest)) records.push({ type: 'body', ...owner, seq, batch })
   }
+  return records
+}
+
+function voteRecords(state: State, { prepares, commits, prepared }: Slot): LogRecord[] {
+  const owner = ownerOf(state)
+  const records: LogRecord[] = []
   if (state.self === undefined) return records
   for (const votes of prepares.values()) {
     const vote = votes.get(state.self)

@@ -30,6 +30,8 @@ export interface Summary {
   views: Record<number, number>
   /** Faults scheduled, by type; liars by what they do. */
   faults: Record<string, number>
+  /** How often correct nodes only followed, and why. */
+  followed: Record<string, number>
   /** All traces together: equal for equal seeds, whatever ran them. */
   trace: string
   failures: Failure[]
@@ -40,7 +42,7 @@ const SHRINK_TRIES_MAX = 200
 const FAILURES_MAX = 5
 
 export function emptySummary(): Summary {
-  return { seeds: 0, events: 0, blocks: 0, views: {}, faults: {}, trace: '0'.repeat(16), failures: [] }
+  return { seeds: 0, events: 0, blocks: 0, views: {}, faults: {}, followed: {}, trace: '0'.repeat(16), failures: [] }
 }
 
 export async function runCampaign(options: CampaignOptions, onSeed?: (seed: number) => void): Promise<Summary> {
@@ -89,12 +91,13 @@ function runInWorker(options: CampaignOptions): Promise<Summary> {
   })
 }
 
-function addResult(summary: Summary, scenario: Scenario, { events, height, view, trace }: RunResult): void {
+function addResult(summary: Summary, scenario: Scenario, { events, height, view, followed, trace }: RunResult): void {
   summary.seeds++
   summary.events += events
   summary.blocks += height
   summary.views[view] = (summary.views[view] ?? 0) + 1
   summary.trace = addTraces(summary.trace, trace)
+  summary.followed = addCounts(summary.followed, followed)
   for (const fault of scenario.faults) {
     const names = fault.type === 'byzantine' ? fault.behaviours.map((one) => `byzantine ${one}`) : [fault.type]
     for (const name of names) summary.faults[name] = (summary.faults[name] ?? 0) + 1
@@ -108,6 +111,7 @@ export function merge(a: Summary, b: Summary): Summary {
     blocks: a.blocks + b.blocks,
     views: addCounts(a.views, b.views),
     faults: addCounts(a.faults, b.faults),
+    followed: addCounts(a.followed, b.followed),
     trace: addTraces(a.trace, b.trace),
     failures: [...a.failures, ...b.failures],
   }

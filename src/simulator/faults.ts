@@ -1,4 +1,6 @@
-// Puts a scenario's faults on the timeline. Those of the disk are counted by writes and live in disk.ts, those of liars in byzantine.ts.
+// Puts a scenario's faults on the timeline. Those of writes are counted and live in disk.ts, those of liars in byzantine.ts, wrong
+// executions in harm.ts.
+import type { LostBlocks } from './harm.ts'
 import type { Host } from './host.ts'
 import type { Network } from './network.ts'
 import type { Fault, Scenario } from './scenario.ts'
@@ -10,6 +12,7 @@ export interface FaultPorts {
   hosts: Host[]
   network: Network
   stop(host: Host, downMs: number): void
+  loseBlocks(host: Host, fault: LostBlocks): void
   isOver(): boolean
 }
 
@@ -53,6 +56,9 @@ function schedule(ports: FaultPorts, fault: Fault): void {
     case 'storm':
       at(fault.atMs, () => network.setWeather(fault.weather))
       return at(fault.atMs + fault.forMs, () => network.setWeather(scenario.weather))
+    case 'lost-blocks':
+      return at(fault.atMs, () => ports.loseBlocks(hosts[fault.node]!, fault))
+    case 'wrong-execution':
     case 'write':
     case 'sync-error':
     case 'late':

@@ -4,9 +4,13 @@ import { createRandom, type Random } from './random.ts'
 import {
   BEHAVIOURS,
   type Behaviour,
+  type CommonType,
   FAULT_TYPES,
   type Fault,
   type FaultType,
+  HARM_TYPES,
+  type HarmType,
+  harmedNodes,
   type Remains,
   type Scenario,
   type ScheduledTransaction,
@@ -16,7 +20,7 @@ import {
 export interface GenerateOptions {
   /** 1 to 8 or 10, by the seed, unless given. */
   validators?: number
-  /** Which kinds of fault there may be; all of them unless given. */
+  /** Which kinds of fault there may be; all of {@link FAULT_TYPES} unless given. Where harm is among them, each network has some. */
   faults?: readonly FaultType[]
   /** What liars may do; anything unless given. */
   behaviours?: readonly Behaviour[]
@@ -28,6 +32,7 @@ export interface GenerateOptions {
 
 /** n = 4 most often: the smallest network that tolerates a fault, and the quickest to run. */
 const SIZES = [4, 4, 4, 4, 4, 5, 6, 7, 1, 2, 3, 8, 10] as const
+const SMALLEST_TOLERANT = 4
 const REMAINS: readonly Remains[] = ['none', 'short', 'torn', 'misordered', 'all']
 /** One seed in so many checks real signatures. */
 const SIGNED_EVERY = 100
@@ -36,13 +41,17 @@ const FAR: Weather = { delayUs: 60_000, delayMaxMs: 200, dropRate: 0, duplicateR
 
 export function generateScenario(seed: number, options: GenerateOptions = {}): Scenario {
   const random = createRandom(seed, 1)
-  const validators = options.validators ?? random.pick(SIZES)
+  const allowed = options.faults ?? FAULT_TYPES
+  const harms = HARM_TYPES.filter((kind) => allowed.includes(kind))
+  const drawn = options.validators ?? random.pick(SIZES)
+  const validators = options.validators === undefined && harms.length > 0 ? Math.max(drawn, SMALLEST_TOLERANT) : drawn
   const chaosMs = options.chaosMs ?? random.between(2_000, 6_000)
-  const kinds = chooseKinds(random, options.faults ?? FAULT_TYPES)
+  const common = allowed.filter((kind) => kind !== 'lost-blocks' && kind !== 'wrong-execution')
+  const kinds = chooseKinds(random, common)
   const faults = kinds.flatMap((kind) => faultsOf(kind, random, validators, chaosMs, options))
   const calm = random.chance(0.2) ? FAR : NEAR
   const isSkewed = kinds.includes('clock')
-  return {
+  const scenario: Scenario = {
     seed,
     validators,
     isSigned: seed % SIGNED_EVERY === SIGNED_EVERY - 1,
@@ -56,9 +65,43 @@ export function generateScenario(seed: number, options: GenerateOptions = {}): S
     transactions: chooseTransactions(random, validators, chaosMs),
     faults,
   }
+  return harms.length === 0 ? scenario : addHarm(scenario, harms)
 }
 
-function chooseKinds(random: Random, allowed: readonly FaultType[]): FaultType[] {
+/** In place of some of the liars: they and the harmed are as many as the network tolerates. Draws from a stream of its own. */
+function addHarm(scenario: Scenario, kinds: readonly HarmType[]): Scenario {
+  const { seed, validators, chaosMs } = scenario
+  const random = createRandom(seed, 6)
+  const tolerated = faultsTolerated(validators)
+  if (tolerated === 0) return scenario
+  const nodes = random.shuffle(Array.from({ length: validators }, (_, index) => index))
+  const harm = nodes.slice(0, random.between(1, tolerated)).flatMap((node) => {
+    const chosen = random.shuffle(kinds).slice(0, random.pick([1, 1, 1, 2]))
+    return chosen.flatMap((kind) => harmOf(kind, random, node, chaosMs))
+  })
+  const logRewriteBytes = random.chance(0.5) ? random.between(1_500, 10_000) : scenario.logRewriteBytes
+  const harmed = harmedNodes({ ...scenario, faults: harm })
+  let liars = tolerated - harmed.size
+  const others = scenario.faults.filter(
+    (fault) => fault.type !== 'byzantine' || (!harmed.has(fault.node) && liars-- > 0),
+  )
+  return { ...scenario, logRewriteBytes, faults: [...others, ...harm] }
+}
+
+function harmOf(kind: HarmType, random: Random, node: number, chaosMs: number): Fault[] {
+  if (kind === 'wrong-execution')
+    return [{ type: kind, node, height: random.between(1, random.pick([2, 6, 16])), isLasting: random.chance(0.5) }]
+  return Array.from({ length: random.between(1, 3) }, () => ({
+    type: kind,
+    node,
+    atMs: random.below(chaosMs),
+    blocks: random.pick([0, 1, 2, 4, 10, 1_000]),
+    certificates: random.pick([0, 0, 1, 3]),
+    downMs: random.between(1, 1_500),
+  }))
+}
+
+function chooseKinds(random: Random, allowed: readonly CommonType[]): CommonType[] {
   if (random.chance(0.08)) return []
   const most = random.chance(0.5) ? 3 : allowed.length
   return random.shuffle(allowed).slice(0, random.between(1, most))
@@ -104,7 +147,7 @@ function chooseTransactions(random: Random, validators: number, chaosMs: number)
 }
 
 function faultsOf(
-  kind: FaultType,
+  kind: CommonType,
   random: Random,
   validators: number,
   chaosMs: number,

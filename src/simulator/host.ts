@@ -6,6 +6,7 @@ import { type Message, messageCodec } from '../types/message.ts'
 import { DecodeError, decode } from '../types/schema.ts'
 import type { Liar } from './byzantine.ts'
 import { createDisk, type Disk, type WriteFault } from './disk.ts'
+import type { Execution } from './execution.ts'
 import { createDelayedVerifier } from './keys.ts'
 import { createLedgerFile, type LedgerWatch, openSimulatedLedger } from './ledger.ts'
 import type { Machine } from './machine.ts'
@@ -15,7 +16,7 @@ import { createNode, type NodeNetwork, type NodeWatch, type SimulatedNode } from
 import { createRandom } from './random.ts'
 import type { Remains, Scenario } from './scenario.ts'
 import type { Timeline } from './timeline.ts'
-import { createLogFile, openVoteLog } from './vote-log.ts'
+import { createLogFile, type Keeping, openVoteLog } from './vote-log.ts'
 
 export interface Host {
   readonly number: number
@@ -36,6 +37,7 @@ export interface HostOptions {
   validator: number
   scenario: Scenario
   setup: Setup
+  execution: Execution
   timeline: Timeline
   machine: Machine
   network(): Network
@@ -57,7 +59,7 @@ export interface HostWatch extends LedgerWatch {
   onReport: NodeWatch['onReport']
   onFatal(error: unknown): void
   onBlame(peer: number, reason: string): void
-  onRecords(records: readonly Uint8Array[], isWhole: boolean): void
+  onRecords(records: readonly Uint8Array[], keeping: Keeping): void
 }
 
 const VERIFY_US = 300
@@ -116,7 +118,7 @@ export function createHost(options: HostOptions): Host {
       log,
       records,
       ledger: openSimulatedLedger(ledger, disk, watch),
-      execution: setup.execution,
+      execution: options.execution,
       executing: () => wait(EXECUTE_US * (0.5 + random.next())),
       now: () => EPOCH_START_MS + Math.floor(timeline.now() / 1_000) + host.clockOffsetMs,
       monotonic: () => Math.floor(timeline.now() / 1_000),

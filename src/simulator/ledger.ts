@@ -1,5 +1,6 @@
 // The ledger of a simulated node: blocks and certificates, each write all or nothing as LevelDB's synced batches are.
 import type { Certificate } from '../types/block.ts'
+import type { Divergence } from '../types/divergence.ts'
 import type { Disk } from './disk.ts'
 import type { ChainBlock } from './execution.ts'
 
@@ -8,8 +9,8 @@ export interface LedgerFile {
   blocks: ChainBlock[]
   certificates: Map<number, Certificate>
   certifiedHeight: number
-  /** A quorum contradicts a block of it. */
-  diverged: boolean
+  /** What a quorum certified in place of a block that was here when this was kept. */
+  divergence: Pick<Divergence, 'certificate' | 'ours'> | undefined
 }
 
 export interface SimulatedLedger {
@@ -20,7 +21,7 @@ export interface SimulatedLedger {
   commitBlock(block: ChainBlock): Promise<void>
   putCertificates(certificates: Certificate[]): Promise<void>
   hasDiverged(): boolean
-  putDivergence(): Promise<void>
+  putDivergence(certificate: Certificate, ours: string): Promise<void>
 }
 
 /** Hears what has become durable. */
@@ -30,7 +31,12 @@ export interface LedgerWatch {
 }
 
 export function createLedgerFile(genesis: ChainBlock): LedgerFile {
-  return { blocks: [genesis], certificates: new Map(), certifiedHeight: 0, diverged: false }
+  return { blocks: [genesis], certificates: new Map(), certifiedHeight: 0, divergence: undefined }
+}
+
+/** Whether a quorum contradicts a block that is in it. */
+export function hasDiverged({ divergence, blocks }: LedgerFile): boolean {
+  return divergence !== undefined && blocks[divergence.certificate.height]?.blockHash === divergence.ours
 }
 
 export function openSimulatedLedger(file: LedgerFile, disk: Disk, watch: LedgerWatch): SimulatedLedger {
@@ -49,10 +55,10 @@ export function openSimulatedLedger(file: LedgerFile, disk: Disk, watch: LedgerW
         watch.onBlock(block)
       })
     },
-    hasDiverged: () => file.diverged,
-    putDivergence: () =>
+    hasDiverged: () => hasDiverged(file),
+    putDivergence: (certificate, ours) =>
       disk.write((remains) => {
-        file.diverged ||= remains === 'all'
+        if (remains === 'all') file.divergence = { certificate, ours }
       }),
     putCertificates(certificates) {
       for (const { height, blockHash } of certificates) {

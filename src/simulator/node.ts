@@ -117,7 +117,7 @@ export function createNode(options: NodeOptions): SimulatedNode {
       return block
     },
     putCertificates: (certificates) => ledger.putCertificates(certificates),
-    putDivergence: () => ledger.putDivergence(),
+    putDivergence: (certificate, ours) => ledger.putDivergence(certificate, ours),
     send(outgoing) {
       watch.onSend(outgoing)
       const { to, message } = outgoing

@@ -67,10 +67,17 @@ export type Fault =
   | { type: 'late'; node: number; atMs: number }
   /** `apart`: with twins, the nodes that only the second one talks to; by chance unless given. */
   | { type: 'byzantine'; node: number; behaviours: Behaviour[]; apart?: number[] }
+  /** Loses power, and its ledger lacks the last blocks when it comes back, and certificates of some below them; its log is whole. */
+  | { type: 'lost-blocks'; node: number; atMs: number; blocks: number; certificates: number; downMs: number }
+  /** Block `height` comes out with another state: each time it is executed here, or the first time only. */
+  | { type: 'wrong-execution'; node: number; height: number; isLasting: boolean }
 
 export type FaultType = Fault['type']
 
-export const FAULT_TYPES: readonly FaultType[] = [
+export type HarmType = 'lost-blocks' | 'wrong-execution'
+export type CommonType = Exclude<FaultType, HarmType>
+
+export const FAULT_TYPES: readonly CommonType[] = [
   'crash',
   'write',
   'power',
@@ -83,6 +90,9 @@ export const FAULT_TYPES: readonly FaultType[] = [
   'late',
   'byzantine',
 ]
+
+/** Drawn beside the others and only where asked for, so that every seed without them means what it always meant. */
+export const HARM_TYPES: readonly HarmType[] = ['lost-blocks', 'wrong-execution']
 
 export type Behaviour =
   | 'twins'
@@ -123,7 +133,12 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   'lie-new-view',
 ]
 
-/** The nodes that a scenario makes faulty on purpose. */
-export function byzantineNodes(scenario: Scenario): Set<number> {
-  return new Set(scenario.faults.flatMap((fault) => (fault.type === 'byzantine' ? [fault.node] : [])))
+/** The nodes whose messages may be lies. */
+export const byzantineNodes = (scenario: Scenario): Set<number> => nodesWith(scenario, ['byzantine'])
+
+/** Honest nodes whose disk or execution may fail them. */
+export const harmedNodes = (scenario: Scenario): Set<number> => nodesWith(scenario, HARM_TYPES)
+
+export function nodesWith({ faults }: Scenario, types: readonly FaultType[]): Set<number> {
+  return new Set(faults.flatMap((fault) => (types.includes(fault.type) && 'node' in fault ? [fault.node] : [])))
 }

@@ -7,6 +7,8 @@ export const RULES = [
   'validity',
   'double-sign',
   'amnesia',
+  'recall',
+  'divergence',
   'durability',
   'recoverability',
   'bounds',

@@ -22,14 +22,17 @@ export function createLogFile(random: Random): LogFile {
 
 const randomBytes = (random: Random, length: number) => Uint8Array.from({ length }, () => random.below(256))
 
+/** What was read at a start and what a rewrite leaves is all there is; the rest is added to it. */
+export type Keeping = 'read' | 'added' | 'rewritten'
+
 export interface OpenLogOptions {
   file: LogFile
   disk: Disk
   random: Random
   /** The log counts as grown enough to rewrite from so many bytes on. */
   rewriteBytes: number
-  /** These records are durable now; with `isWhole` they are all there are. */
-  onDurable(records: readonly Uint8Array[], isWhole: boolean): void
+  /** These records are durable now. */
+  onDurable(records: readonly Uint8Array[], keeping: Keeping): void
 }
 
 /** Reads the file, cuts off a torn last write, and gives the log. Throws where the file counts as damaged: no power loss does that. */
@@ -42,7 +45,7 @@ export function openVoteLog(options: OpenLogOptions): { log: VoteLog; records: U
   let chain = read.chain
   let waiting: Uint8Array[] = []
   let bytes = read.intactBytes
-  onDurable(read.records, true)
+  onDurable(read.records, 'read')
 
   const log: VoteLog = {
     append: (records) => void waiting.push(...records),
@@ -54,7 +57,7 @@ export function openVoteLog(options: OpenLogOptions): { log: VoteLog; records: U
         await disk.write((remains) => {
           const kept = remainsOf(frame, remains, random)
           if (kept.length > 0) file.chunks.push(kept)
-          if (remains === 'all') onDurable(records, false)
+          if (remains === 'all') onDurable(records, 'added')
         })
         bytes += frame.length
       }
@@ -69,7 +72,7 @@ export function openVoteLog(options: OpenLogOptions): { log: VoteLog; records: U
         if (remains !== 'all') return
         file.header = header
         file.chunks = [head, ...encoded.frames]
-        onDurable(records, true)
+        onDurable(records, 'rewritten')
       })
       chain = encoded.chain
       bytes = head.length + encoded.frames.reduce((sum, frame) => sum + frame.length, 0)

@@ -5,25 +5,32 @@ import { evidenceHashes } from '../consensus/view-change.ts'
 import { ZERO_HASH } from '../types/block.ts'
 import type { Message, NewView, Prepared, Signed, ViewChange } from '../types/message.ts'
 import { addRecords, type DurableVotes, emptyVotes, slotKey } from './durable.ts'
+import { createFollowChecks, type FollowChecks } from './following.ts'
 import type { LedgerFile } from './ledger.ts'
 import type { Rule } from './violation.ts'
+import type { Keeping } from './vote-log.ts'
 
 export interface VoteChecksOptions {
   size: number
   quorum: number
   /** Nodes that lie: their votes count for whatever they might say. */
   faulty: ReadonlySet<number>
+  /** These too, and honest nodes whose disk or vote may be missing: what only they have may be lost. */
+  unreliable: ReadonlySet<number>
+  windowBlocks: number
   ledgers: readonly LedgerFile[]
   report(rule: Rule, node: number | null, detail: string): void
 }
 
-export interface VoteChecks {
-  /** Records of a correct node became durable; `isWhole`: they are all it has. */
-  onDurable(node: number, records: readonly Uint8Array[], isWhole: boolean): void
+export interface VoteChecks extends Pick<FollowChecks, 'onDiverged'> {
+  /** Records of a correct node became durable. */
+  onDurable(node: number, records: readonly Uint8Array[], keeping: Keeping): void
   /** A correct node is about to send this. */
   onSend(node: number, message: Message, state: Readonly<State>): void
   /** A block became durable on a correct node. */
   onBlock(node: number, height: number, batchDigest: string): void
+  /** A node's ledger lost its blocks. Those above `height` may come out otherwise the next time. */
+  onLost(node: number, height: number): void
   /** After a crash: whatever may be committed can still be found. */
   checkRecoverable(): void
 }
@@ -31,7 +38,8 @@ export interface VoteChecks {
 type SlotVote = Signed<'pre-prepare'> | Signed<'prepare'> | Signed<'commit'>
 
 export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
-  const { size, quorum, faulty, ledgers, report } = options
+  const { size, quorum, faulty, unreliable, ledgers, report } = options
+  const following = createFollowChecks(options)
   const durable: DurableVotes[] = Array.from({ length: size }, emptyVotes)
   /** By node: digest (or block hash) by "type view seq". */
   const said: Map<string, string>[] = Array.from({ length: size }, () => new Map())
@@ -46,6 +54,7 @@ export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
   const isCertifiable = (voters: number) => voters + faulty.size >= quorum
 
   function onSend(node: number, message: Message, state: Readonly<State>): void {
+    following.onSend(node, message)
     switch (message.type) {
       case 'proposal':
         if (message.prePrepare.signer !== node) return
@@ -192,19 +201,19 @@ export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
     if (vote.type === 'pre-prepare' ? !isProposed : votes.prepares.get(slot) !== digest) missing('record')
   }
 
-  /** Any quorum less the liars must hold a witness: too few correct nodes are without one to form it alone. */
+  /** Any quorum less the unreliable must hold a witness: too few of the others are without one to form it alone. */
   function checkOne(seq: number, { view, digest }: { view: number; digest: string }): void {
     let without = 0
     let bodies = 0
     for (let node = 0; node < size; node++) {
-      if (faulty.has(node)) continue
+      if (unreliable.has(node)) continue
       const executed = ledgers[node]!.blocks[seq]
       const prepared = durable[node]!.prepared.get(seq)
       const holds = executed?.header.batchDigest === digest || (prepared?.digest === digest && prepared.view >= view)
       if (!holds) without++
       if (digest === ZERO_HASH || executed !== undefined || durable[node]!.bodies.has(digest)) bodies++
     }
-    if (without >= quorum - faulty.size)
+    if (without >= quorum - unreliable.size)
       report(
         'recoverability',
         null,
@@ -214,9 +223,17 @@ export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
   }
 
   return {
-    onDurable(node, records, isWhole) {
-      if (isWhole) durable[node] = emptyVotes()
-      for (const record of addRecords(durable[node]!, node, records)) {
+    onDiverged: following.onDiverged,
+    onLost(node, height) {
+      following.onLost(node)
+      for (const what of said[node]!.keys())
+        if (what.startsWith('exec ') && Number(what.slice('exec '.length)) > height) said[node]!.delete(what)
+    },
+    onDurable(node, bytes, keeping) {
+      if (keeping !== 'added') durable[node] = emptyVotes()
+      const records = addRecords(durable[node]!, node, bytes)
+      following.onDurable(node, records, keeping)
+      for (const record of records) {
         const fault = record.type === 'new-view' ? newViewFault(record.newView, quorum) : undefined
         if (fault !== undefined) report('certificate', node, fault)
         if (record.type === 'new-view') fixed[node]!.set(record.newView.vote.body.view, proposedAgain(record.newView))

@@ -7,13 +7,14 @@ import { createClients } from './clients.ts'
 import type { WriteFault } from './disk.ts'
 import { scheduleFaults } from './faults.ts'
 import { createFingerprint } from './fingerprint.ts'
+import { createNodeExecution, type LostBlocks, loseBlocks } from './harm.ts'
 import { createHost, endpointOf, type Host, type HostWatch } from './host.ts'
 import { createMachine } from './machine.ts'
 import { createNetwork, type Endpoint, type Network } from './network.ts'
 import { createSetup } from './network-setup.ts'
 import { HAS_VIEW_CHANGES } from './node.ts'
 import { createRandom } from './random.ts'
-import { byzantineNodes, type Scenario } from './scenario.ts'
+import { byzantineNodes, harmedNodes, nodesWith, type Scenario } from './scenario.ts'
 import { createTimeline } from './timeline.ts'
 import type { Rule, Violation } from './violation.ts'
 import { createVoteChecks } from './votes.ts'
@@ -34,6 +35,8 @@ export interface RunResult {
   height: number
   /** The highest view any correct node was in. */
   view: number
+  /** How often correct nodes only followed, and why. */
+  followed: { recall: number; divergence: number }
   /** Writes of each validator's disk: where a crash may be placed. */
   writes: number[]
 }
@@ -41,7 +44,15 @@ export interface RunResult {
 const EVENTS_MAX = 400_000
 const VIOLATIONS_MAX = 20
 /** With more liars than the network tolerates only this can be asked: correct nodes keep their own promises and accuse nobody wrongly. */
-const RULES_WHEN_OVERRUN: readonly Rule[] = ['double-sign', 'amnesia', 'durability', 'domain', 'blame']
+const RULES_WHEN_OVERRUN: readonly Rule[] = [
+  'double-sign',
+  'amnesia',
+  'recall',
+  'divergence',
+  'durability',
+  'domain',
+  'blame',
+]
 /** Where nobody can ask for progress, safety is watched for a while after healing. */
 const CALM_AFTER_MS = 3_000
 /** Being done is asked only now and then. */
@@ -96,14 +107,18 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
   const timeline = createTimeline()
   const setup = createSetup(scenario)
   const faulty = byzantineNodes(scenario)
+  const unreliable = new Set([...faulty, ...harmedNodes(scenario)])
+  const losing = nodesWith(scenario, ['lost-blocks'])
+  const forgetful = new Set([...nodesWith(scenario, ['wrong-execution'])].filter((node) => losing.has(node)))
   // Its own arithmetic, so that a core with a wrong quorum is found out.
   const tolerated = Math.floor((validators - 1) / 3)
   const quorum = Math.ceil((validators + tolerated + 1) / 2)
-  const isOverrun = faulty.size > tolerated
+  const isOverrun = unreliable.size > tolerated
   const fingerprint = createFingerprint()
   const violations: Violation[] = []
   let isHealed = false
   let view = 0
+  const followed = { recall: 0, divergence: 0 }
 
   function report(rule: Rule, node: number | null, detail: string): void {
     if (isOverrun && !RULES_WHEN_OVERRUN.includes(rule)) return
@@ -155,6 +170,11 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
   })
   const hosts: Host[] = []
   const isCorrect = (number: number) => !faulty.has(validatorOf(number))
+  const executions = Array.from({ length: size }, (_, number) => createNodeExecution(setup.execution, scenario, number))
+  const isWrongAt = (number: number, height: number) => {
+    const block = hosts[number]?.ledger.blocks[height]
+    return block !== undefined && executions[number]!.isWrong(block)
+  }
   const correct = () => hosts.filter(({ number }) => isCorrect(number))
 
   const blockChecks: BlockChecks = createBlockChecks({
@@ -186,10 +206,10 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
         if (node !== undefined) voteChecks.onSend(number, message, node.core.state)
       },
       onReport(found) {
-        if (found.type === 'diverged')
-          return report('agreement', number, `it says that it diverged at ${found.certificate.height}`)
-        if (isCorrect(found.validator))
-          report('blame', number, `${found.type} against correct validator ${found.validator}`)
+        if (found.type === 'diverged') return onDiverged(number, found.certificate.height)
+        const { validator } = found
+        if (!isCorrect(validator) || isRightToBlame(number, found)) return
+        report('blame', number, `${found.type} against correct validator ${validator}`)
       },
       onFatal(error) {
         const isDisk = error instanceof Error && error.message.startsWith('EIO')
@@ -199,14 +219,26 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
         trace('blame', number, peer)
         if (isCorrect(peer)) report('blame', number, `it dropped correct node ${peer}: ${reason}`)
       },
-      onRecords: (records, isWhole) => voteChecks.onDurable(number, records, isWhole),
+      onRecords: (records, keeping) => voteChecks.onDurable(number, records, keeping),
       onBlock(block) {
         trace('block', number, block.header.height)
-        blockChecks.onBlock(number, block)
+        if (!executions[number]!.isWrong(block)) blockChecks.onBlock(number, block)
         voteChecks.onBlock(number, block.header.height, block.header.batchDigest)
       },
       onCertificate: (certificate) => blockChecks.onCertificate(number, certificate),
     }
+  }
+
+  function onDiverged(number: number, height: number): void {
+    followed.divergence++
+    voteChecks.onDiverged(number)
+    if (!isWrongAt(number, height)) report('agreement', number, `it says that it diverged at ${height}`)
+  }
+
+  /** One of two that made different blocks, or signed a block again that came out otherwise the second time. */
+  function isRightToBlame(number: number, found: Blame): boolean {
+    if (found.type === 'mismatch') return isWrongAt(number, found.height) || isWrongAt(found.validator, found.height)
+    return found.kind === 'exec' && forgetful.has(found.validator)
   }
 
   const conspiracy = createConspiracy()
@@ -232,6 +264,7 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
       validator,
       scenario,
       setup,
+      execution: executions[number]!,
       timeline,
       machine: machines[number]!,
       network: () => network,
@@ -250,11 +283,20 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
     hosts.push(host)
     endpoints.push(endpointOf(host, liar))
   }
-  voteChecks = createVoteChecks({ size: validators, quorum, faulty, ledgers: ledgers(), report })
+  voteChecks = createVoteChecks({
+    size: validators,
+    quorum,
+    faulty,
+    unreliable,
+    windowBlocks: setup.epoch.parameters.windowBlocks,
+    ledgers: ledgers(),
+    report,
+  })
 
   function start(host: Host): void {
     host.start()
     trace('start', host.number)
+    if (isCorrect(host.number) && host.node?.core.state.recall !== undefined) followed.recall++
     network.connectAll()
   }
 
@@ -264,6 +306,16 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
     host.stop(remains)
     if (isCorrect(host.number)) voteChecks.checkRecoverable()
     timeline.at(timeline.now() + downMs * 1_000, () => start(host))
+  }
+
+  /** A node that is off already finds its disk so when it starts. */
+  function lose(host: Host, fault: LostBlocks): void {
+    stop(host, fault.downMs)
+    loseBlocks(host.ledger, fault)
+    const height = host.ledger.blocks.length - 1
+    trace('lose', host.number, height, host.ledger.certifiedHeight)
+    if (isCorrect(host.number))
+      voteChecks.onLost(host.number, forgetful.has(host.number) ? height : Number.MAX_SAFE_INTEGER)
   }
 
   function losePower(host: Host, fault: WriteFault): void {
@@ -285,11 +337,15 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
     clients.onHealed()
   }
 
-  /** Every transaction has run or can run no more, and every correct node has a certificate for that. */
+  /** Every transaction has run or can run no more, and every correct node votes and has a certificate for that, or knows that it is wrong. */
   function isDone(): boolean {
     if (!isHealed || !clients.areDone()) return false
     const height = clients.lastHeight()
-    return correct().every(({ node }) => node !== undefined && node.core.state.h >= height)
+    return correct().every(({ number, node, ledger }) => {
+      if (node === undefined) return false
+      const { h, voting, diverged } = node.core.state
+      return executions[number]!.isWrong(ledger.blocks.at(-1)!) ? diverged : voting && h >= height
+    })
   }
 
   /** Who must make progress after healing: without view changes, only a network whose first primary is no liar. */
@@ -298,7 +354,8 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
   function checkEnd(): void {
     if (mustBeLive && !isDone()) {
       const heights = correct().map(
-        ({ node }) => `${node?.core.state.h}/${node?.core.state.lastExec}@${node?.core.state.view}`,
+        ({ node }) =>
+          `${node?.core.state.h}/${node?.core.state.lastExec}@${node?.core.state.view}${node?.core.state.voting ? '' : ' without a vote'}`,
       )
       report('liveness', null, `${clients.missing()} transactions have not run; heights ${heights.join(' ')}`)
     }
@@ -320,7 +377,7 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
       )
       for (const host of hosts) timeline.at((late.get(host.validator) ?? 0) * 1_000, () => start(host))
       clients.schedule()
-      scheduleFaults({ scenario, timeline, hosts, network, stop, isOver: () => isHealed })
+      scheduleFaults({ scenario, timeline, hosts, network, stop, loseBlocks: lose, isOver: () => isHealed })
       timeline.at(scenario.chaosMs * 1_000, heal)
     },
     result: () => ({
@@ -332,10 +389,13 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
         .join(''),
       height: blockChecks.height(),
       view,
+      followed,
       writes: hosts.slice(0, validators).map(({ disk }) => disk.writes()),
     }),
   }
 }
+
+type Blame = Exclude<Parameters<HostWatch['onReport']>[0], { type: 'diverged' }>
 
 const DEAF: HostWatch = {
   onStep: () => {},
