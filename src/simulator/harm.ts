@@ -13,8 +13,8 @@ type WrongExecution = Extract<Fault, { type: 'wrong-execution' }>
 
 /** A node's own execution. */
 export interface NodeExecution extends Execution {
-  /** Whether this block, or one below it, came out otherwise than it should. */
-  isWrong(block: ChainBlock): boolean
+  /** Whether the block with this hash, or one below it, came out otherwise than it should. */
+  isWrong(hash: string | undefined): boolean
 }
 
 export function createNodeExecution(execution: Execution, { faults }: Scenario, node: number): NodeExecution {
@@ -34,7 +34,7 @@ export function createNodeExecution(execution: Execution, { faults }: Scenario, 
   return {
     genesis: execution.genesis,
     execute: due.size === 0 ? execution.execute : execute,
-    isWrong: (block) => wrong.has(block.blockHash),
+    isWrong: (hash) => hash !== undefined && wrong.has(hash),
   }
 }
 

@@ -171,10 +171,6 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
   const hosts: Host[] = []
   const isCorrect = (number: number) => !faulty.has(validatorOf(number))
   const executions = Array.from({ length: size }, (_, number) => createNodeExecution(setup.execution, scenario, number))
-  const isWrongAt = (number: number, height: number) => {
-    const block = hosts[number]?.ledger.blocks[height]
-    return block !== undefined && executions[number]!.isWrong(block)
-  }
   const correct = () => hosts.filter(({ number }) => isCorrect(number))
 
   const blockChecks: BlockChecks = createBlockChecks({
@@ -206,7 +202,7 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
         if (node !== undefined) voteChecks.onSend(number, message, node.core.state)
       },
       onReport(found) {
-        if (found.type === 'diverged') return onDiverged(number, found.certificate.height)
+        if (found.type === 'diverged') return onDiverged(number, found.certificate.height, found.ours)
         const { validator } = found
         if (!isCorrect(validator) || isRightToBlame(number, found)) return
         report('blame', number, `${found.type} against correct validator ${validator}`)
@@ -222,22 +218,23 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
       onRecords: (records, keeping) => voteChecks.onDurable(number, records, keeping),
       onBlock(block) {
         trace('block', number, block.header.height)
-        if (!executions[number]!.isWrong(block)) blockChecks.onBlock(number, block)
+        if (!executions[number]!.isWrong(block.blockHash)) blockChecks.onBlock(number, block)
         voteChecks.onBlock(number, block.header.height, block.header.batchDigest)
       },
       onCertificate: (certificate) => blockChecks.onCertificate(number, certificate),
     }
   }
 
-  function onDiverged(number: number, height: number): void {
+  function onDiverged(number: number, height: number, ours: string): void {
     followed.divergence++
     voteChecks.onDiverged(number)
-    if (!isWrongAt(number, height)) report('agreement', number, `it says that it diverged at ${height}`)
+    if (!executions[number]!.isWrong(ours)) report('agreement', number, `it says that it diverged at ${height}`)
   }
 
   /** One of two that made different blocks, or signed a block again that came out otherwise the second time. */
   function isRightToBlame(number: number, found: Blame): boolean {
-    if (found.type === 'mismatch') return isWrongAt(number, found.height) || isWrongAt(found.validator, found.height)
+    if (found.type === 'mismatch')
+      return executions[number]!.isWrong(found.ours) || executions[found.validator]!.isWrong(found.theirs)
     return found.kind === 'exec' && forgetful.has(found.validator)
   }
 
@@ -344,7 +341,7 @@ function createWorld(scenario: Scenario, onTrace: RunOptions['onTrace']) {
     return correct().every(({ number, node, ledger }) => {
       if (node === undefined) return false
       const { h, voting, diverged } = node.core.state
-      return executions[number]!.isWrong(ledger.blocks.at(-1)!) ? diverged : voting && h >= height
+      return executions[number]!.isWrong(ledger.blocks.at(-1)?.blockHash) ? diverged : voting && h >= height
     })
   }
 

@@ -28,7 +28,7 @@ describe('simulate', () => {
 
   it('refuses what it does not know, and says what there is', async () => {
     for (const [argv, message] of [
-      [['--faults', 'gremlins'], /"gremlins" is no kind of fault: they are none, crash, write/],
+      [['--faults', 'gremlins'], /"gremlins" is no kind of fault: they are none, all, crash, write/],
       [['--seeds', '0'], /--seeds/],
       [['--validators', '21'], /--validators/],
       [['--replay', fileURLToPath(import.meta.url)], /is not JSON .*: give a scenario that/],

@@ -1,6 +1,7 @@
 // Faults planted in the sources, each of which the simulator must find: real systems had most of them. `find` is the exact text of
 // the file, once in it; when the code changes, the mutant changes with it.
 import type { GenerateOptions } from '../../src/simulator/generate.ts'
+import { FAULT_TYPES, HARM_TYPES } from '../../src/simulator/scenario.ts'
 
 export interface Mutant {
   name: string
@@ -11,6 +12,8 @@ export interface Mutant {
   seeds: { from: number; count: number }
   options?: GenerateOptions
 }
+
+const HARM: GenerateOptions = { faults: [...FAULT_TYPES, ...HARM_TYPES] }
 
 export const MUTANTS: Mutant[] = [
   {
@@ -315,5 +318,85 @@ export const MUTANTS: Mutant[] = [
     find: 'Math.min(state.timeoutMs * 2, state.epoch.parameters.timeoutMaxMs)',
     replace: 'state.timeoutMs',
     seeds: { from: 0, count: 100 },
+  },
+  {
+    name: 'a rewrite of the log leaves no floor',
+    file: 'src/consensus/restore.ts',
+    find: "floor === 0 ? [] : [{ type: 'floor', ...owner, height: floor }]",
+    replace: "floor === 0 ? [] : [{ type: 'floor', ...owner, height: 0 }]",
+    seeds: { from: 14, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'votes below the floor',
+    file: 'src/consensus/restore.ts',
+    find: 'Math.max(height, seqOf(record) - windowBlocks), floor)',
+    replace: 'Math.max(height, seqOf(record) - windowBlocks), 0)',
+    seeds: { from: 14, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'votes before its promises are within the window',
+    file: 'src/consensus/restore.ts',
+    find: 'Math.max(height, seqOf(record) - windowBlocks), floor)',
+    replace: 'Math.max(height, seqOf(record) * 0), floor)',
+    seeds: { from: 2, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'promises beyond the window are not recalled',
+    file: 'src/consensus/restore.ts',
+    find: '    if (seqOf(record) <= state.h) continue\n',
+    replace: '    if (seqOf(record) >= 0) continue\n',
+    seeds: { from: 203, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'a rewrite of the log while following drops promises',
+    file: 'src/consensus/restore.ts',
+    find: '  if (recall !== undefined) records.push',
+    replace: '  if (recall !== undefined && recall.height < 0) records.push',
+    seeds: { from: 39, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'what was accepted while following is not in the log',
+    file: 'src/consensus/restore.ts',
+    find: '  for (const slot of slotsInOrder(state)) effects.save.push(...batchRecords(state, slot))\n',
+    replace: '',
+    seeds: { from: 14, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'follows for ever',
+    file: 'src/consensus/exec.ts',
+    find: '  recallPromises(context)\n',
+    replace: '  void recallPromises\n',
+    seeds: { from: 1, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'votes though a quorum contradicts it',
+    file: 'src/consensus/exec.ts',
+    find: '      state.diverged = true\n      state.voting = false\n',
+    replace: '',
+    seeds: { from: 2, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'a divergence is forgotten on restart',
+    file: 'src/replica.ts',
+    find: 'divergence && ports.putDivergence(divergence.certificate, divergence.ours)',
+    replace: 'divergence && undefined',
+    seeds: { from: 6, count: 10 },
+    options: HARM,
+  },
+  {
+    name: 'a divergence is kept after what is sent',
+    file: 'src/replica.ts',
+    find: '    await Promise.all([certifying, keeping, saveRecords(effects, certifying)])\n',
+    replace: '    void keeping\n    await Promise.all([certifying, saveRecords(effects, certifying)])\n',
+    seeds: { from: 53, count: 10 },
+    options: HARM,
   },
 ]

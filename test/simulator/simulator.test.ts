@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest'
 import { merge, runCampaign, runInWorkers } from '../../src/simulator/campaign.ts'
 import { generateScenario } from '../../src/simulator/generate.ts'
 import { createRandom } from '../../src/simulator/random.ts'
-import { BEHAVIOURS, byzantineNodes, FAULT_TYPES, type Remains, type Scenario } from '../../src/simulator/scenario.ts'
+import {
+  BEHAVIOURS,
+  byzantineNodes,
+  FAULT_TYPES,
+  HARM_TYPES,
+  harmedNodes,
+  type Remains,
+  type Scenario,
+} from '../../src/simulator/scenario.ts'
 import { shrink } from '../../src/simulator/shrink.ts'
 import { runScenario } from '../../src/simulator/world.ts'
 
@@ -12,6 +20,7 @@ const campaign = (first: number, count: number, generate = {}) => runCampaign({ 
 
 /** More on demand: `quorate simulate`; docs/simulator.md says which have been run. */
 const SEEDS = 1_000
+const HARM_SEEDS = 80
 
 describe('seeds', () => {
   it('break no rule', async () => {
@@ -24,6 +33,30 @@ describe('seeds', () => {
     for (const type of FAULT_TYPES) if (type !== 'byzantine') expect(kinds).toContain(type)
     for (const behaviour of BEHAVIOURS) expect(kinds).toContain(`byzantine ${behaviour}`)
   }, 600_000)
+
+  it('break no rule where a ledger loses blocks or a node executes wrongly', async () => {
+    const faults = [...FAULT_TYPES, ...HARM_TYPES]
+    const { failures, followed } = await campaign(0, HARM_SEEDS, { faults })
+    expect(failures).toEqual([])
+    // Both had something to do.
+    expect(followed.recall).toBeGreaterThan(HARM_SEEDS / 10)
+    expect(followed.divergence).toBeGreaterThan(HARM_SEEDS / 10)
+  }, 120_000)
+
+  it('mean the same with harm drawn beside them, and harm and lie on no more nodes than the network tolerates', () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const plain = generateScenario(seed, { validators: 7 })
+      const harmed = generateScenario(seed, { validators: 7, faults: [...FAULT_TYPES, ...HARM_TYPES] })
+      const common = (scenario: Scenario) =>
+        scenario.faults.filter(({ type }) => type !== 'byzantine' && FAULT_TYPES.some((one) => one === type))
+      expect(common(harmed)).toEqual(common(plain))
+      expect(harmed.transactions).toEqual(plain.transactions)
+      const [lying, failing] = [byzantineNodes(harmed), harmedNodes(harmed)]
+      expect(failing.size).toBeGreaterThan(0)
+      expect(lying.size + failing.size).toBeLessThanOrEqual(2)
+      expect([...failing].filter((node) => lying.has(node))).toEqual([])
+    }
+  })
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 10])('run without faults in view 0 with %i validators', async (validators) => {
     const summary = await campaign(7, 2, { validators, faults: [] })
