@@ -237,6 +237,7 @@ export const statePath = {
     value: { ...nullable(text), description: 'The value’s JSON text as the contract made it; null: absent.' },
     siblings: listOf(hash),
     other: object({ path: hash, valueHash: hash }, 'The leaf that stands where the absent key’s would.'),
+    next: object({ header, certificate }, 'With block 0, which nobody signs: block 1, its child.'),
   },
 }
 

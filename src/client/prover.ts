@@ -80,7 +80,7 @@ export function createProver({
         }
         return proven
       })
-      const query: Query = { prove: true, height }
+      const query: Query = { prove: true, height, minHeight: PROVABLE_HEIGHT_MIN }
       return nodes.proven(path, query, check, 'UNKNOWN_KEY')
     },
     range: (from, to) => nodes.proven('/v1/events/range', rangeQuery(from, to), checkRange({ from, to })),
@@ -95,8 +95,15 @@ export function createProver({
   }
 }
 
-/** A node waits a while for the height. Nobody certifies genesis: it is proven by the block that follows on it. */
-const rangeQuery = (from: number, to: number | undefined) => ({ from, to, minHeight: Math.max(from, 1) })
+/** Nobody certifies genesis: it is proven by the block that follows on it. */
+const PROVABLE_HEIGHT_MIN = 1
+
+/** A node waits a while for the height. */
+const rangeQuery = (from: number, to: number | undefined) => ({
+  from,
+  to,
+  minHeight: Math.max(from, PROVABLE_HEIGHT_MIN),
+})
 
 function outOfTime(height: number, asked: string): ClientError {
   return new ClientError('BAD_PROOF', `the value is that of height ${height}, asked for was ${asked}: ask another node`)

@@ -22,7 +22,7 @@ const documents = {
   },
   state: {
     ...named('key value height'),
-    proof: { ...certified, ...named('key value siblings'), other: named('path valueHash') },
+    proof: { ...certified, ...named('key value siblings'), other: named('path valueHash'), next: certified },
   },
   events: { ...named('from to next'), blocks: [{ header, receipts: null }], certificate },
 } as const

@@ -1,5 +1,6 @@
 // Whether a value, or its absence, is what the network's state holds at a height: a path in the state tree up to a certified header's
 // state root (docs/proofs.md, "State").
+import { blockHash } from '../crypto/digest.ts'
 import { verifyReference } from '../crypto/ed25519.ts'
 import { verifyStatePath } from '../crypto/state-proof.ts'
 import { fromHex } from '../types/hex.ts'
@@ -37,7 +38,7 @@ export function verifyState(
 ): ProvenState {
   const given = requireObject(document, 'the document')
   const proof = requireObject(given.proof, 'its proof')
-  const certified = verifyHeader(readHeader(proof.header), proof.certificate, trust, verify)
+  const certified = verifyBlock(proof, trust, verify)
   const stateKey = requireText(proof.key, 'the key of its proof')
   const end = stateKey.indexOf('\0')
   if (end === -1) refuse('the key of its proof names no contract')
@@ -60,6 +61,19 @@ export function verifyState(
   }
   compareFields(given, { ...certified, key, value })
   return { ...certified, contract, key, value }
+}
+
+/** The block whose state it is. Nobody signs block 0: the certified block after it names it as its parent. */
+function verifyBlock(proof: Json, trust: TrustedEpoch, verify: VerifySignature): CertifiedHeader {
+  const header = readHeader(proof.header)
+  if (header.height !== 0) return verifyHeader(header, proof.certificate, trust, verify)
+  if (proof.certificate !== null) refuse('it has a certificate for block 0, which nobody signs')
+  const next = requireObject(proof.next, 'block 1, by which block 0 is proven,')
+  const successor = verifyHeader(readHeader(next.header), next.certificate, trust, verify)
+  const hash = blockHash(header)
+  if (successor.height !== 1 || successor.header.parentHash !== hash)
+    refuse('its block 1 does not follow on its block 0')
+  return { ...successor, height: 0, time: header.time, blockHash: hash, header }
 }
 
 function readOther(value: unknown) {

@@ -36,6 +36,40 @@ describe('a value', () => {
   })
 })
 
+describe('a value of block 0, which nobody signs,', () => {
+  const path = '/v1/contracts/system/state/none?prove=true&height=0'
+  const asked = { contract: 'system', key: 'none' }
+  const refusal = (document: unknown) => {
+    try {
+      verifyState(document, asked, trust)
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
+  it('is proven by the block that follows on it', async () => {
+    const { get, test } = await start()
+    test.keepTree()
+    const alone = (await get(path)).body
+    expect(refusal(alone)).toMatch(/block 1, by which block 0 is proven, is missing/)
+    addBlocks(served, 2)
+    const { body } = await get(path)
+    const proven = verifyState(body, asked, trust)
+    expect(proven).toMatchObject({ height: 0, value: undefined, blockHash: test.blocks[0]!.blockHash })
+    expect(proven.time).toBe(test.blocks[0]!.header.time)
+    expect(proven.signers).toHaveLength(3)
+    const changed = (change: (proof: typeof body.proof) => unknown) => {
+      const document = structuredClone(body)
+      change(document.proof)
+      return refusal(document)
+    }
+    expect(changed((proof) => Object.assign(proof.header, { stateRoot: '11'.repeat(32) }))).toMatch(/does not follow/)
+    expect(changed((proof) => Object.assign(proof, { next: test.signed(test.blocks[2]!.header) }))).toBeDefined()
+    expect(changed((proof) => proof.next.certificate.signatures.pop())).toMatch(/a quorum is 3/)
+    expect(changed((proof) => Object.assign(proof, { certificate: proof.next.certificate }))).toMatch(/nobody signs/)
+  })
+})
+
 describe('a range of events', () => {
   const range = async (query: string) => (await served.get(`/v1/events/range?${query}`)).body
 

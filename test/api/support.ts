@@ -174,7 +174,7 @@ export function createTestNode() {
       batchDigest: ZERO_HASH,
       txRoot: transactionsRoot([]),
       receiptsRoot: receiptsRoot([]),
-      stateRoot: ZERO_HASH,
+      stateRoot: naiveRoot(firstState()),
       time: genesis.time,
       proposer: ZERO_HASH,
       validatorsHash,

@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { bundleOf } from '../../src/client/bundle.ts'
 import { signTransaction } from '../../src/client/transaction.ts'
 import { trustGenesis, verifyDocument } from '../../src/light/index.ts'
+import { genesis, network, serve } from '../api/support.ts'
 import { withFolder } from '../cli/support.ts'
 import { createChain, keyOf } from '../client/chain.ts'
 import { createSamples, type Samples, shownGenesis } from '../light/samples.ts'
@@ -35,19 +36,19 @@ const verdictOf = (bundle: unknown, genesisHash = samples.chain.genesisHash) =>
     }
   })
 
-test('is at most 250 lines, of nothing but a hash, a signature check and a file', async () => {
+test('is at most 150 lines, of nothing but a hash, a signature check and a file', async () => {
   const text = await readFile(verifier, 'utf8')
-  expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(250)
+  expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(150)
   const imports = [...text.matchAll(/from '([^']+)'|import\(|require\(/g)].map(([, name]) => name)
   expect(imports).toEqual(['node:crypto', 'node:fs'])
 })
 
 describe('it proves', () => {
   test('a receipt with its events', async () => {
-    const place = { id: samples.ids[0], height: 5, index: 0 }
+    const place = { txId: samples.ids[0], height: 5, index: 0 }
     const events = [
-      { contract: 'token', name: 'Transfer', data: { from: 'a', to: 'b' } },
-      { contract: 'notes', name: 'Note', data: [7, null, 'x'] },
+      { contract: 'token', name: 'Transfer', data: '{"from":"a","to":"b"}' },
+      { contract: 'notes', name: 'Note', data: '[7,null,"x"]' },
     ]
     expect(await verdictOf(samples.bundles.receipt)).toMatchObject({
       kind: 'transaction',
@@ -55,11 +56,11 @@ describe('it proves', () => {
       status: 'ok',
       events,
     })
-    expect(await verdictOf(samples.bundles.explained)).toMatchObject({ error: { code: 'OUT_OF_GAS', message: '' } })
+    expect(await verdictOf(samples.bundles.explained)).toMatchObject({ code: 'OUT_OF_GAS', message: '' })
   })
 
   test('a value and an absence', async () => {
-    const owner = { contract: 'token', key: 'owner', height: 6, present: true, value: { a: [1, true] } }
+    const owner = { contract: 'token', key: 'owner', height: 6, present: true, value: JSON.stringify({ a: [1, true] }) }
     expect(await verdictOf(samples.bundles.value)).toMatchObject(owner)
     expect(await verdictOf(samples.bundles.absence)).toMatchObject({ key: 'balance/40', present: false, value: null })
   })
@@ -74,6 +75,24 @@ describe('it proves', () => {
       const document = chain.document(id)
       const bundle = bundleOf(document, verifyDocument('transaction', document, trust), [])
       expect(await verdictOf(bundle, chain.genesisHash)).toMatchObject({ args, status: 'reverted' })
+    }
+  })
+
+  test('an absence in block 0, by the block that follows on it', async () => {
+    const { api, test: node, get } = await serve()
+    try {
+      node.keepTree()
+      node.addBlock([])
+      const { body } = await get('/v1/contracts/token/state/none?prove=true&height=0')
+      const trust = trustGenesis({ ...genesis, time: new Date(genesis.time).toISOString() }, network)
+      const bundle = bundleOf(body, verifyDocument('state', body, trust), [])
+      const absence = { contract: 'token', key: 'none', height: 0, present: false }
+      expect(await verdictOf(bundle, network)).toMatchObject(absence)
+      const changed = structuredClone(bundle) as { document: { proof: { header: { time: string } } } }
+      changed.document.proof.header.time = new Date(genesis.time + 1).toISOString()
+      expect(await verdictOf(changed, network)).toMatch(/not its parent/)
+    } finally {
+      await api.close()
     }
   })
 
@@ -114,49 +133,50 @@ function forgeAbsence(document: Any) {
 // biome-ignore lint/suspicious/noExplicitAny: a test changes documents of every shape.
 type Change = (document: any, bundle: any) => unknown
 const changes: [keyof Samples['bundles'], Change, RegExp][] = [
-  ['receipt', (document) => document.gasUsed++, /shows what it does not prove/],
   ['receipt', ({ proof }) => proof.receiptPath.reverse(), /not in the block/],
-  ['receipt', ({ proof }) => proof.header.height++, /another place/],
+  ['receipt', ({ proof }) => proof.header.height++, /another header/],
   ['receipt', ({ proof }) => proof.certificate.signatures.pop(), /no quorum signed/],
-  ['receipt', ({ proof }) => proof.certificate.signatures[0].signer++, /not one of the validators/],
+  ['receipt', ({ proof }) => proof.certificate.signatures[0].signer++, /signature does not verify|no quorum signed/],
   ['receipt', ({ proof }) => proof.certificate.signatures[1].signer++, /signature does not verify/],
-  ['receipt', ({ proof }) => repeat(proof.certificate.signatures), /not one of the validators/],
+  ['receipt', ({ proof }) => repeat(proof.certificate.signatures), /signature does not verify|no quorum signed/],
   ['receipt', ({ proof }) => proof.certificate.signatures.fill(proof.certificate.signatures[0]), /no quorum signed/],
   ['receipt', (document) => place(document, 0.5, 4), /no place in a block/],
   ['receipt', (document) => place(document, 2 ** 34, 2 ** 34 + 4), /no place in a block/],
   ['receipt', (document) => place(document, 4, 4), /not in the block/],
   ['receipt', ({ proof }) => forgeSignature(proof), /the sender did not sign/],
-  [
-    'receipt',
-    (document) => Object.assign(document, { sender: `qr1${document.sender.slice(3, 60)}q` }),
-    /what it does not/,
-  ],
-  ['receipt', ({ events }) => Object.assign(events[0], { note: 1 }), /shows what it does not prove/],
-  ['receipt', ({ proof }) => Object.assign(proof, { note: 1 }), /more than is proven/],
-  ['receipt', ({ proof }) => Object.assign(proof.header, { note: 1 }), /more than is proven/],
-  ['receipt', ({ proof }) => Object.assign(proof.certificate, { note: 1 }), /more than is proven/],
-  ['receipt', (_, bundle) => Object.assign(bundle, { note: 1 }), /more than is proven/],
   ['receipt', (_, { epochs }) => Object.assign(epochs[0], { record: endless }), /not canonical/],
   ['value', (_, bundle) => Object.assign(bundle, { kind: 'toString' }), /not a kind/],
   ['value', (document) => forgeAbsence(document), /not 32 bytes/],
   ['absence', (document) => respell(document, 'balance/\ud800'), /no key/],
   ['receipt', (_, bundle) => bundle.epochs.pop(), /other validators/],
   ['receipt', (_, bundle) => bundle.epochs.reverse(), /other validators/],
-  ['receipt', (_, { epochs }) => Object.assign(epochs[0], { record: epochs[1].record }), /not the end of its epoch/],
-  ['value', (document) => Object.assign(document, { value: 5 }), /shows what it does not prove/],
+  ['receipt', (_, { epochs }) => Object.assign(epochs[0], { record: epochs[1].record }), /not the next epoch/],
   ['value', ({ proof }) => Object.assign(proof, { value: null }), /does not lead to the state root/],
   ['absence', ({ proof }) => Object.assign(proof, { value: '"9"' }), /other leaf|state root/],
   ['absence', ({ proof }) => proof.siblings.pop(), /elsewhere|state root/],
   ['events', ({ blocks }) => blocks[1].receipts.pop(), /a receipt is missing/],
   ['events', ({ blocks }) => blocks.splice(1, 1), /does not follow/],
-  ['events', ({ blocks }) => blocks.pop(), /another place|another header/],
-  ['events', (document) => document.from--, /shows what it does not prove/],
+  ['events', ({ blocks }) => blocks.pop(), /another header/],
 ]
 
 test.each(changes)('it refuses a changed %s: %s', async (kind, change, reason) => {
   const bundle = structuredClone(samples.bundles[kind])
   change(bundle.document, bundle)
   expect(await verdictOf(bundle)).toMatch(reason)
+})
+
+const shown: [keyof Samples['bundles'], Change][] = [
+  ['receipt', (document) => document.gasUsed++],
+  ['receipt', ({ events }) => Object.assign(events[0], { data: 5 })],
+  ['receipt', (_, bundle) => Object.assign(bundle, { note: 1 })],
+  ['value', (document) => Object.assign(document, { value: 5 })],
+  ['events', (document) => document.from--],
+]
+
+test.each(shown)('it goes by the proof alone, whatever a changed %s shows: %s', async (kind, change) => {
+  const bundle = structuredClone(samples.bundles[kind])
+  change(bundle.document, bundle)
+  expect(await verdictOf(bundle)).toEqual(await verdictOf(samples.bundles[kind]))
 })
 
 test('it refuses what is no bundle', async () => {

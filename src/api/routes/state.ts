@@ -5,7 +5,7 @@ import { readCertifiedHeader } from '../blocks.ts'
 import { type ApiContext, awaitAskedHeight, type Routes, readHeight } from '../context.ts'
 import { KEY_BYTES_MAX } from '../limits.ts'
 import { Problem } from '../problem.ts'
-import { stateProof } from '../proofs.ts'
+import { signedHeader, stateProof } from '../proofs.ts'
 import * as schemas from '../schemas.ts'
 import { readContract } from './contracts.ts'
 
@@ -101,7 +101,10 @@ async function proveKey(node: ApiContext['node'], at: number, key: string, value
     throw new Problem('NOT_SUPPORTED', 'This node keeps no state tree and cannot prove values: ask another node.')
   }
   const path = await node.ledger.proveState(at, key)
-  return stateProof(await readCertifiedHeader(node.ledger, at), key, value, path)
+  const proof = stateProof(await readCertifiedHeader(node.ledger, at), key, value, path)
+  // Nobody signs block 0: the block that names it as its parent proves it, once there is one.
+  if (at > 0 || node.ledger.certifiedHeight() === 0) return proof
+  return { ...proof, next: signedHeader(await readCertifiedHeader(node.ledger, 1)) }
 }
 
 async function scan(
