@@ -1,8 +1,9 @@
 // `quorate backup list`: which backups there are and what each continues.
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { blocksText } from './backup-text.ts'
 import { define, type Run } from './command.ts'
-import { EXIT_FAILED, EXIT_OK } from './error.ts'
+import { CliError, EXIT_FAILED, EXIT_OK } from './error.ts'
 import { cell, table } from './table.ts'
 
 const HELP = `
@@ -24,9 +25,14 @@ export function listCommand(run: Run) {
         import('../backup/error.ts'),
         import('../home/paths.ts'),
       ])
+      const paths = homePaths(home)
+      if (folder !== undefined && !existsSync(folder))
+        throw new CliError('ENOENT', `${folder}: there is no such folder: check the path`)
+      if (folder === undefined && !existsSync(paths.home))
+        throw new CliError('HOME_MISSING', `there is no node home at ${paths.home}: name the right folder with --home`)
       const faults: { code: string; message: string }[] = []
       const note = ({ code, message }: { code: string; message: string }) => void faults.push({ code, message })
-      const found = await listBackups(resolve(folder ?? homePaths(home).backups), note)
+      const found = await listBackups(resolve(folder ?? paths.backups), note)
       for (const backup of found) {
         await readChain(backup).catch((error: unknown) => {
           if (!(error instanceof BackupError)) throw error

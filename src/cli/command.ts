@@ -63,6 +63,9 @@ export function define<Options = Record<string, never>>(
   return command
 }
 
+/** Gathers an option that may be given more than once. */
+export const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value]
+
 /** Several commands under one name. */
 export function group(name: string, description: string, commands: Command[]): Command {
   const parent = new Command(name).description(description).enablePositionalOptions()

@@ -123,7 +123,7 @@ export function findingsOf(asked: readonly Asked[]): Finding[] {
 
 function unreachable({ url, error }: { url: string; error: string }): Finding {
   const mend = 'start that node, or name the address its API listens on; on its machine, `quorate doctor --home DIR`'
-  return { code: 'UNREACHABLE', about: url, reason: error, mend, since: null }
+  return { code: 'UNREACHABLE', about: url, reason: error.replace(/ \(UNREACHABLE\)$/, ''), mend, since: null }
 }
 
 function otherNetwork(url: string, { network, genesisHash }: StatusView): Finding {

@@ -58,8 +58,12 @@ export function describeStack(error: unknown): string {
   return parts.join('\ncaused by: ')
 }
 
+/** What other parts refuse of what was written on the command line. */
+const USAGE_CODES = new Set<unknown>(['BAD_ENDPOINT', 'KEY_NAME_INVALID'])
+
 export function exitCodeOf(error: unknown): number {
-  return error instanceof CliError ? error.exitCode : EXIT_FAILED
+  if (error instanceof CliError) return error.exitCode
+  return USAGE_CODES.has((error as { code?: unknown } | null)?.code) ? EXIT_USAGE : EXIT_FAILED
 }
 
 function oneLine(text: string): string {

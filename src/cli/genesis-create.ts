@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import type { GenesisParts } from '../genesis/document.ts'
 import { resolveAccount, resolveArguments } from './arguments.ts'
-import { define, type Run } from './command.ts'
+import { collect, define, type Run } from './command.ts'
 import type { Context } from './context.ts'
 import { CliError, usage } from './error.ts'
 import { readEntry, writeDocument } from './genesis-file.ts'
@@ -10,12 +10,12 @@ import { readEntry, writeDocument } from './genesis-file.ts'
 interface CreateOptions {
   chainId: string
   time?: string
-  validator: string[]
-  parameter: string[]
-  role: string[]
-  contract: string[]
-  owner: string[]
-  init: string[]
+  validator?: string[]
+  parameter?: string[]
+  role?: string[]
+  contract?: string[]
+  owner?: string[]
+  init?: string[]
   out?: string
 }
 
@@ -25,8 +25,6 @@ The parts that name something are NAME=VALUE and may be given more than once:
   quorate genesis create --chain-id example --validator org1.json --validator org2.json \\
     --contract token=contracts/token --owner token=@admin --init token='{"owner":"@admin"}' \\
     --parameter batchDelayMs=50 --role deployer=@admin --out genesis.json`
-
-const collect = (value: string, earlier: string[]) => [...earlier, value]
 
 export function createCommand(run: Run) {
   return define<CreateOptions>(run, 'create', 'make a genesis document from its parts', {
@@ -39,31 +37,36 @@ export function createCommand(run: Run) {
           '--validator <entry>',
           "a validator's public entry, as `quorate init --json` printed it: a file or the JSON",
           collect,
-          [],
         )
-        .option('--parameter <name=value>', 'a parameter other than its default', collect, [])
-        .option('--role <role=account>', 'gives an account a role', collect, [])
-        .option('--contract <name=path>', 'a contract deployed in block 0: its folder or file', collect, [])
-        .option('--owner <name=account>', 'who may upgrade that contract', collect, [])
-        .option('--init <name=json>', "the argument of that contract's init", collect, [])
+        .option('--parameter <name=value>', 'a parameter other than its default', collect)
+        .option('--role <role=account>', 'gives an account a role', collect)
+        .option('--contract <name=path>', 'a contract deployed in block 0: its folder or file', collect)
+        .option('--owner <name=account>', 'who may upgrade that contract', collect)
+        .option('--init <name=json>', "the argument of that contract's init", collect)
         .option('--out <file>', 'write the document there; without it, to standard output')
         .addHelpText('after', HELP),
     async handle(context, _, options) {
-      const { addValidator, createGenesis, describeFault } = await import('../genesis/document.ts')
-      const { engineHash } = await import('../execution/engine-hash.ts')
+      const [{ addValidator, createGenesis, describeFault }, { draftFaults }, { engineHash }] = await Promise.all([
+        import('../genesis/document.ts'),
+        import('./genesis-faults.ts'),
+        import('../execution/engine-hash.ts'),
+      ])
       let genesis = createGenesis({
         chainId: options.chainId,
         engineHash: engineHash(),
         time: timeOf(options.time),
-        parameters: parametersOf(options.parameter),
-        roles: await rolesOf(context, options.role),
+        parameters: parametersOf(options.parameter ?? []),
+        roles: await rolesOf(context, options.role ?? []),
         contracts: await contractsOf(context, options),
       })
-      for (const given of options.validator) {
+      for (const given of options.validator ?? []) {
         const added = addValidator(genesis, await readEntry(context, given))
         if (!added.ok) throw new CliError('GENESIS_INVALID', `${given}: ${added.faults.map(describeFault).join('; ')}`)
         genesis = added.genesis
       }
+      const faults = await draftFaults(genesis, engineHash())
+      if (faults.length > 0)
+        throw new CliError('GENESIS_INVALID', `no document was made: ${faults.map(describeFault).join('; ')}`)
       await writeDocument(context, genesis, options.out)
     },
   })
@@ -94,7 +97,7 @@ async function rolesOf(context: Context, given: string[]): Promise<{ role: strin
 
 async function contractsOf(
   context: Context,
-  { contract, owner, init }: CreateOptions,
+  { contract = [], owner = [], init = [] }: CreateOptions,
 ): Promise<GenesisParts['contracts']> {
   const owners = new Map(owner.map((text) => splitPair('--owner', text)))
   const inits = new Map(init.map((text) => splitPair('--init', text)))

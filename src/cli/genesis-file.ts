@@ -1,8 +1,9 @@
 // Genesis documents and validators' entries as files.
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import type { Genesis } from '../types/epoch.ts'
 import type { Context } from './context.ts'
 import { CliError } from './error.ts'
+import { readTextFile } from './io.ts'
 
 /** A validator's public entry: a file, `-` for standard input, or the JSON itself. */
 export async function readEntry({ io }: Context, given: string): Promise<unknown> {
@@ -16,7 +17,7 @@ export async function readEntry({ io }: Context, given: string): Promise<unknown
 }
 
 export function readDocumentText(io: Context['io'], file: string): Promise<string> {
-  return file === '-' ? io.readInput() : readFile(file, 'utf8')
+  return file === '-' ? io.readInput() : readTextFile(file)
 }
 
 /** Writes the document to the file, or to standard output, and says its hash. */

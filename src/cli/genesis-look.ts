@@ -77,17 +77,23 @@ export function checkCommand(run: Run) {
   return define(run, 'check <file>', 'explain every fault of a genesis document', {
     async handle(context, [file]) {
       const { describeFault, parseGenesis } = await import('../genesis/document.ts')
-      const { engineHash } = await import('../execution/engine-hash.ts')
+      const [{ engineHash }, { contractFaults }] = await Promise.all([
+        import('../execution/engine-hash.ts'),
+        import('./genesis-faults.ts'),
+      ])
       const text = await readDocumentText(context.io, file!)
       const parsed = parseGenesis(text, { engineHash: engineHash(), now: Date.now() })
-      const faults = parsed.ok ? parsed.warnings : parsed.faults
-      const genesisHash = parsed.ok ? parsed.hash : null
+      const refused = parsed.ok ? await contractFaults(parsed.genesis) : []
+      const faults = parsed.ok ? [...parsed.warnings, ...refused] : parsed.faults
+      const ok = parsed.ok && refused.length === 0
+      const genesisHash = ok ? parsed.hash : null
       const lines = faults.map((fault) => `${fault.severity}: ${describeFault(fault)} (${fault.code})`)
-      const verdict = parsed.ok
-        ? `sound: genesis hash ${parsed.hash}`
-        : `cannot be used: ${errorsOf(faults).length} faults`
-      context.print({ ok: parsed.ok, genesisHash, faults }, [...lines, `${file}: ${verdict}`].join('\n'))
-      return parsed.ok ? EXIT_OK : EXIT_FAILED
+      const count = errorsOf(faults).length
+      const verdict = ok
+        ? `sound: genesis hash ${genesisHash}`
+        : `cannot be used: ${count} ${count === 1 ? 'fault' : 'faults'}`
+      context.print({ ok, genesisHash, faults }, [...lines, `${file}: ${verdict}`].join('\n'))
+      return ok ? EXIT_OK : EXIT_FAILED
     },
   })
 }

@@ -9,7 +9,7 @@ import { addGlobalOptions, type Run } from './command.ts'
 import { contractCommands } from './contract.ts'
 import { devnetCommand } from './devnet.ts'
 import { doctorCommand } from './doctor.ts'
-import { describeError, describeStack, EXIT_OK, EXIT_USAGE, exitCodeOf } from './error.ts'
+import { describeError, describeStack, EXIT_OK, EXIT_USAGE, exitCodeOf, usage } from './error.ts'
 import { eventsCommand } from './events.ts'
 import { genesisCommands } from './genesis.ts'
 import { initCommand } from './init.ts'
@@ -53,7 +53,7 @@ function createProgram(run: Run): Command {
   const program = new Command('quorate')
     .description('A BFT ledger: run nodes, send transactions, look at what they agreed on.')
     .version(VERSION, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'show help for a command')
+    .helpCommand(false)
     .enablePositionalOptions()
   addGlobalOptions(program)
   program.commandsGroup('Networks and nodes:')
@@ -90,14 +90,33 @@ function createProgram(run: Run): Command {
     backupCommands(run),
   ])
     program.addCommand(command)
+  program.addCommand(helpCommand(program).helpGroup('Commands:'))
   prepare(program, run.io)
   return program
+}
+
+/** `help`, `help tx` and `help tx send`: commander's own looks at the first word only. */
+function helpCommand(program: Command): Command {
+  return new Command('help')
+    .argument('[command...]')
+    .description('show help for a command')
+    .action((words: string[]) => {
+      let command = program
+      for (const word of words) {
+        const inner = command.commands.find((one) => one.name() === word)
+        if (inner === undefined) throw usage(`unknown command '${words.join(' ')}': see \`quorate help\``)
+        command = inner
+      }
+      command.outputHelp()
+    })
 }
 
 /** Commander prints nothing but help, and never ends the process: both are this file's to decide. */
 function prepare(command: Command, io: Io): void {
   command.exitOverride().configureOutput({ writeOut: io.out, writeErr: io.err, outputError: () => {} })
   command.configureHelp({ helpWidth: 110 }).helpOption('-h, --help', 'show help')
+  if (command.parent !== null && command.commands.length > 0)
+    command.helpCommand('help [command]', 'show help for a command')
   for (const inner of command.commands) prepare(inner, io)
 }
 
@@ -105,7 +124,10 @@ function endOfParsing(error: CommanderError, io: Io): number {
   if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return EXIT_OK
   // A group without a command has shown its help on stderr already.
   if (error.code === 'commander.help') return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
-  const reason = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
+  const reason = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')
   io.err(`quorate: ${reason}: see \`quorate help\` or --help of the command (USAGE)\n`)
   return EXIT_USAGE
 }

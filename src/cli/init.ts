@@ -1,5 +1,5 @@
 // `quorate init`: a node's home with its keys and an empty consensus log.
-import { define, type Run } from './command.ts'
+import { collect, define, type Run } from './command.ts'
 import { assignments } from './settings.ts'
 import { fields } from './table.ts'
 
@@ -18,7 +18,6 @@ export function initCommand(run: Run) {
             '--set <setting=value>',
             'a setting of config.toml, like api.port=4700; may be given more than once',
             collect,
-            [],
           )
           .addHelpText(
             'after',
@@ -26,7 +25,7 @@ export function initCommand(run: Run) {
           ),
       async handle(context, _, { home, name, genesis, set }) {
         const { initHome } = await import('../home/home.ts')
-        const entry = await initHome({ home, name, genesisFile: genesis, settings: assignments(set) })
+        const entry = await initHome({ home, name, genesisFile: genesis, settings: assignments(set ?? []) })
         const text = fields([
           ['name', entry.name],
           ['key', entry.key],
@@ -37,5 +36,3 @@ export function initCommand(run: Run) {
     },
   )
 }
-
-const collect = (value: string, earlier: string[]) => [...earlier, value]

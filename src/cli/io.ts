@@ -1,4 +1,5 @@
 // What a command line has of the outside world. main.ts gives the process's own; tests give one that they can look into.
+import { readFile } from 'node:fs/promises'
 import type { ReadStream, WriteStream } from 'node:tty'
 
 export interface Io {
@@ -23,6 +24,15 @@ export function processIo(): Io {
     env: process.env,
     terminal: stdin.isTTY && stderr.isTTY ? { input: stdin, output: stderr } : undefined,
     readInput,
+  }
+}
+
+/** A file that a user named. The system does not say of which path it was that it is a folder. */
+export async function readTextFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw Object.assign(error as Error, { path })
   }
 }
 

@@ -1,9 +1,9 @@
 // `quorate keys`: the keystore of accounts that people and programs sign with.
-import { readFile } from 'node:fs/promises'
 import type { KeyProtection } from '../crypto/keystore.ts'
 import { define, group, type Run } from './command.ts'
 import type { Context } from './context.ts'
 import { CliError, usage } from './error.ts'
+import { readTextFile } from './io.ts'
 import { fields, table } from './table.ts'
 
 interface ProtectionOptions {
@@ -146,7 +146,7 @@ export async function knownKey<T>({ keystore }: Context, name: string, look: () 
 async function readSeed({ io }: Context, file: string | undefined): Promise<Uint8Array> {
   if (file === undefined && io.terminal !== undefined)
     throw usage('no seed was given: pipe it in, or name a file with --seed-file')
-  const text = (file === undefined ? await io.readInput() : await readFile(file, 'utf8')).trim()
+  const text = (file === undefined ? await io.readInput() : await readTextFile(file)).trim()
   if (/^[0-9a-f]{64}$/i.test(text)) return Uint8Array.from(Buffer.from(text, 'hex'))
   throw new CliError(
     'SEED_INVALID',

@@ -1,7 +1,6 @@
 // Passphrases: from a file, from QUORATE_PASSPHRASE, or typed without echo where somebody sits at a terminal.
-import { readFile } from 'node:fs/promises'
 import { CliError } from './error.ts'
-import type { Io } from './io.ts'
+import { type Io, readTextFile } from './io.ts'
 
 export interface PassphraseSource {
   io: Io
@@ -36,7 +35,7 @@ export async function choosePassphrase(source: PassphraseSource, name: string): 
 
 async function givenPassphrase({ io, file }: PassphraseSource): Promise<string | undefined> {
   // The line's end is the editor's, not the passphrase's.
-  const text = file === undefined ? io.env.QUORATE_PASSPHRASE : (await readFile(file, 'utf8')).replace(/\r?\n$/, '')
+  const text = file === undefined ? io.env.QUORATE_PASSPHRASE : (await readTextFile(file)).replace(/\r?\n$/, '')
   if (text === undefined || (file === undefined && text === '')) return undefined
   if (text !== '' && text.length <= PASSPHRASE_LENGTH_MAX) return text
   const where = file ?? 'QUORATE_PASSPHRASE'

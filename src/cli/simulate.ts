@@ -1,11 +1,11 @@
 // `quorate simulate`: the whole protocol in one process over virtual time, with faults that follow from a seed.
 
-import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
 import type { Failure, Summary } from '../simulator/campaign.ts'
 import { FAULT_TYPES, type FaultType, HARM_TYPES, type Scenario } from '../simulator/scenario.ts'
 import { define, type Run } from './command.ts'
 import { EXIT_FAILED, EXIT_OK, usage } from './error.ts'
+import { readTextFile } from './io.ts'
 import { wholeNumber } from './number.ts'
 
 interface SimulateOptions {
@@ -98,7 +98,7 @@ async function replay(
 }
 
 async function readScenario(file: string): Promise<Scenario> {
-  const text = await readFile(file, 'utf8')
+  const text = await readTextFile(file)
   try {
     const scenario = JSON.parse(text) as Partial<Scenario>
     const isWhole = ['seed', 'validators', 'chaosMs', 'boundMs', 'parameters', 'weather', 'healedWeather'].every(

@@ -1,12 +1,12 @@
 // `quorate start`: a node in the foreground, until it is told to stop.
-import { define, type Run } from './command.ts'
+import { collect, define, type Run } from './command.ts'
 import { CliError, describeError, EXIT_FAILED, EXIT_OK } from './error.ts'
 import { assignments } from './settings.ts'
 import { untilStopped } from './stopping.ts'
 
 interface StartOptions {
   home: string
-  set: string[]
+  set?: string[]
 }
 
 /** What a node tells the process that started it, once it runs. */
@@ -29,14 +29,13 @@ export function startCommand(run: Run) {
           '--set <setting=value>',
           'overrides a setting of config.toml, like api.port=4601; may be given more than once',
           collect,
-          [],
         )
         .addHelpText(
           'after',
           '\nSettings come from config.toml in the home, QUORATE_* variables override it, --set overrides both. Logs go to stderr.',
         ),
     async handle(context, _, { home, set }) {
-      const flags = assignments(set)
+      const flags = assignments(set ?? [])
       const [{ startNode }, { openConfig }, { pino }] = await Promise.all([
         import('../node.ts'),
         import('../home/home.ts'),
@@ -76,8 +75,6 @@ function letEnd(): void {
   if (process.connected) process.disconnect()
   setTimeout(() => process.exit(), LINGER_MS).unref()
 }
-
-const collect = (value: string, earlier: string[]) => [...earlier, value]
 
 /** The ledger says what mends it, but does not know the home that it lies in. */
 function withHome(error: unknown, home: string): unknown {

@@ -8,7 +8,7 @@ import { wholeNumber } from './number.ts'
 import { verifiedText } from './proof-text.ts'
 import { receiptText } from './receipt.ts'
 import { connectTo, genesisHashOption } from './sending.ts'
-import { cell, shortHash, table } from './table.ts'
+import { cell, table } from './table.ts'
 import { checkTransactionId } from './transaction-id.ts'
 
 export function showCommand(run: Run) {
@@ -63,7 +63,7 @@ export function listCommand(run: Run) {
       }
       const rows = answer.transactions.map((tx) => [
         `${tx.height}-${tx.index}`,
-        shortHash(tx.id),
+        tx.id,
         tx.status,
         `${tx.contract}.${tx.method}`,
         cell(tx.gasUsed),

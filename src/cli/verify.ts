@@ -1,10 +1,10 @@
 // `quorate verify`: checks proof bundles, and documents of the HTTP API, without asking anyone.
-import { readFile } from 'node:fs/promises'
 import type { Proven, TrustedEpoch } from '../light/index.ts'
 import { define, type Run } from './command.ts'
 import type { Context } from './context.ts'
 import { CliError, usage } from './error.ts'
 import { readDocumentText } from './genesis-file.ts'
+import { readTextFile } from './io.ts'
 import { provenDocument, provenText } from './proof-text.ts'
 import { genesisHashOption } from './sending.ts'
 
@@ -48,7 +48,9 @@ async function readTrusted({ genesisHash, trustedHeader, genesis: file }: Option
   }
   const genesis = file === undefined ? undefined : await readGenesis(file, genesisHash)
   const given =
-    trustedHeader === undefined ? undefined : parseJson(trustedHeader, await readFile(trustedHeader, 'utf8'))
+    trustedHeader === undefined
+      ? undefined
+      : parseJson(trustedHeader, await readTextFile(trustedHeader), 'give what `quorate block HEIGHT --json` printed')
   // A block as the command line shows it, or its header alone.
   const header = (given as { header?: unknown } | null | undefined)?.header ?? given
   return { anchor: { genesisHash: genesisHash ?? genesis?.genesisHash, header }, genesis }
@@ -56,7 +58,7 @@ async function readTrusted({ genesisHash, trustedHeader, genesis: file }: Option
 
 async function readGenesis(file: string, genesisHash: string | undefined): Promise<TrustedEpoch> {
   const { trustGenesis } = await import('../light/index.ts')
-  const document = parseJson(file, await readFile(file, 'utf8'))
+  const document = parseJson(file, await readTextFile(file), "give the network's genesis.json")
   // As the file has it, or as a node answers.
   return trustGenesis((document as { genesis?: unknown } | null)?.genesis ?? document, genesisHash)
 }
@@ -87,11 +89,12 @@ async function readJsonDocuments({ io }: Context, file: string): Promise<unknown
   }
 }
 
-function parseJson(file: string, text: string): unknown {
+const BUNDLE_MEND = 'give what `quorate tx show ID --prove --json` printed'
+
+function parseJson(file: string, text: string, mend = BUNDLE_MEND): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const mend = 'give what `quorate tx show ID --prove --json` printed'
     throw new CliError('NOT_JSON', `${file} is not JSON (${(cause as Error).message.slice(0, 100)}): ${mend}`, {
       cause,
     })

@@ -40,7 +40,7 @@ export const RECEIPT_CODES = {
   FROZEN: 'The contract is frozen: its code and its owner never change again. Deploy new code under another name.',
   OWNER_INVALID: 'An owner is an address, or "contract:" and the name of a deployed contract. Correct it.',
   CODE_INVALID:
-    'The code does not load as a contract, or takes more gas to load than code of its length may. `quorate contract check` names the fault.',
+    'The code does not load as a contract, or takes more gas to load than code of its length may. `quorate contract build` names the fault.',
 } as const
 export type ReceiptCode = keyof typeof RECEIPT_CODES
 

@@ -19,14 +19,17 @@ import { utf8Length } from './utf8.ts'
 export class GenesisRefused extends Error {
   readonly contract: string
   readonly code: string
+  /** The contract's own words, or what the code means. */
+  readonly reason: string
   constructor(contract: string, code: string, message: string) {
-    const reason = message === '' ? explain(code) : message
+    const reason = (message === '' ? explain(code) : message).replace(/\.$/, '')
     super(
-      `genesis refused: contract ${contract} fails with ${code}: ${reason} Correct its code or init, and create the genesis again.`,
+      `genesis refused: contract ${contract} fails with ${code}: ${reason}. Correct its code or init, and create the genesis again.`,
     )
     this.name = 'GenesisRefused'
     this.contract = contract
     this.code = code
+    this.reason = reason
   }
 }
 

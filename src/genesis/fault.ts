@@ -33,6 +33,7 @@ export type FaultCode =
   | 'CONTRACT_TWICE'
   | 'CODE'
   | 'INIT'
+  | 'CONTRACT_FAILS'
   | 'UNENCODABLE'
 
 /** An `error` makes the document unusable; a `warning` is something its makers should know and may want. */

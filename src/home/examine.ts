@@ -10,6 +10,7 @@ import { checkFolder } from '../ledger/opening.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { toHex } from '../types/hex.ts'
 import type { Config } from './config.ts'
+import { readControl } from './control.ts'
 import { readGenesisFile } from './genesis-file.ts'
 import { homePaths, keepBlocksFault, type OpenOptions, openConfig } from './home.ts'
 import type { HomePaths } from './paths.ts'
@@ -36,7 +37,7 @@ export interface Examination {
   genesisHash: string | null
   /** Whether a node has the ledger open now. */
   running: boolean
-  /** The API address of config.toml. */
+  /** The API's address: the running node's own word where this user may read it, otherwise that of config.toml. */
   api: string | null
   checks: HomeCheck[]
   faults: HomeFault[]
@@ -76,10 +77,17 @@ export async function examineHome(home: string, options: OpenOptions = {}): Prom
     role,
     genesisHash: genesis?.hash ?? null,
     running,
-    api: config === undefined ? null : apiOf(config),
+    api: (running ? await runningApi(paths) : undefined) ?? (config === undefined ? null : apiOf(config)),
     ...found.result(),
   }
 }
+
+/** Flags and variables may have given the node another address than config.toml. */
+const runningApi = (paths: HomePaths): Promise<string | undefined> =>
+  readControl(paths.control).then(
+    (control) => control?.url,
+    () => undefined,
+  )
 
 type Collector = ReturnType<typeof collector>
 
@@ -148,7 +156,10 @@ async function examinePermissions(paths: HomePaths, found: Collector): Promise<v
   for (const path of [paths.data, paths.ledger, paths.consensusLog]) {
     const reason = await access(path, constants.R_OK | constants.W_OK).then(
       () => undefined,
-      (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' && path !== paths.data ? undefined : error.message),
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') return error.message
+        return path === paths.data ? 'it is missing' : undefined
+      },
     )
     if (reason === undefined) continue
     const mend = `give the user who runs the node this path: \`chown -R USER ${path}\`; make the folder where it is gone`

@@ -173,7 +173,8 @@ describe('GET /v1/blocks', () => {
 
   it('says 410 with the oldest height for what is pruned', async () => {
     served.test.knobs.oldestBlock = 2
-    for (const path of ['/v1/blocks/1', '/v1/blocks?from=1', `/v1/transactions/${first[0]!.id}`, '/v1/events?from=1']) {
+    const listed = ['/v1/blocks?from=1', '/v1/transactions?from=1', '/v1/transactions?from=1-0', '/v1/events?from=1']
+    for (const path of ['/v1/blocks/1', `/v1/transactions/${first[0]!.id}`, ...listed]) {
       const answer = await get(path)
       expect(problemOf(answer)).toEqual({ status: 410, code: 'PRUNED' })
       expect(answer.body.oldestHeight).toBe(2)

@@ -70,7 +70,7 @@ describe('quorate backup', () => {
     await writeFile(join(first.json.backup.folder, 'manifest.json'), '{}')
     const listed = await cli('backup', 'list', '--home', home, '--in', to)
     expect([listed.exitCode, listed.out]).toEqual([1, expect.stringMatching(/^no backups\n.*\(BACKUP_UNREADABLE\)\n$/)])
-    expect(await cli('backup', 'list', '--home', join(folder, 'none'))).toMatchObject({
+    expect(await cli('backup', 'list', '--home', await newHome())).toMatchObject({
       exitCode: 0,
       out: 'no backups\n',
     })
@@ -82,6 +82,7 @@ describe('quorate backup', () => {
     const stranger = await newHome({ ...made.genesis, chainId: 'other' })
     const cases: [argv: string[], code: string][] = [
       [['create', '--home', join(folder, 'none')], 'HOME_MISSING'],
+      [['list', '--home', join(folder, 'none')], 'HOME_MISSING'],
       [['create', '--home', stranger], 'LEDGER_MISSING'],
       [['restore', '--home', stranger, '--from', from], 'BACKUP_FOREIGN'],
       [['restore', '--home', home, '--from', from], 'LEDGER_OCCUPIED'],

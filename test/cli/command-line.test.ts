@@ -1,6 +1,7 @@
 // How any command line is taken: exit codes, one-line errors, help.
 import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -36,11 +37,16 @@ describe('bad usage exits with 2 and one line on stderr', () => {
     ['genesis create --chain-id a --parameter x'],
     ['genesis create --chain-id a --contract token=x'],
     ['genesis create --chain-id a --time yesterday'],
+    ['status --node nonsense'],
+    ['keys show Bad'],
+    ['help bogus'],
+    ['help tx bogus'],
   ])('%s', async (line) => {
     const { exitCode, out, err } = await cli(...line.split(' '))
     expect(err).toMatch(ONE_LINE)
     expect(exitCode).toBe(2)
     expect(out).toBe('')
+    expect(err).not.toContain('.:')
   })
 
   test('nothing at all shows the help, on stderr', async () => {
@@ -58,6 +64,10 @@ describe('failure exits with 1 and one line that names the thing, the reason and
     [['view', 'token', 'balanceOf', '{"account":"@nobody"}'], /@nobody names no key in .*\(KEY_UNKNOWN\)/],
     [['genesis', 'show', '/nonexistent/genesis.json'], /\/nonexistent\/genesis\.json: .*\(ENOENT\)/],
     [['start', '--home', '/nonexistent/home'], /no node home at \/nonexistent\/home: .*init.*\(HOME_MISSING\)/],
+    [['genesis', 'show', tmpdir()], new RegExp(`^quorate: ${tmpdir()}: it is a folder.*\\(EISDIR\\)`)],
+    [['verify', tmpdir(), '--genesis-hash', '00'.repeat(32)], new RegExp(`^quorate: ${tmpdir()}: it is a folder`)],
+    [['backup', 'list', '--home', '/nonexistent'], /no node home at \/nonexistent: .*\(HOME_MISSING\)/],
+    [['backup', 'list', '--home', tmpdir(), '--in', '/nonexistent'], /\/nonexistent: .*\(ENOENT\)/],
     [['contract', 'build', '/nonexistent'], /no contract source.*\(SOURCE_NOT_FOUND\)/],
     [['keys', 'create', 'x'], /nobody is at a terminal.*--unencrypted.*\(PASSPHRASE_NEEDED\)/],
   ])('%j', async (argv, reason) => {
@@ -100,6 +110,23 @@ describe('help', () => {
       expect([name, help.exitCode, help.err]).toEqual([name, 0, ''])
       expect(help.out).toContain(`Usage: quorate ${name}`)
     }
+  })
+
+  test('of a command inside a group is that command’s own, by either word order', async () => {
+    const own = (await cli('tx', 'send', '--help')).out
+    expect(own).toContain('Usage: quorate tx send')
+    for (const argv of [
+      ['help', 'tx', 'send'],
+      ['tx', 'help', 'send'],
+    ]) {
+      expect(await cli(...argv)).toMatchObject({ exitCode: 0, out: own, err: '' })
+    }
+    expect((await cli('help')).out).toBe((await cli('--help')).out)
+  })
+
+  test('shows no empty list as a default', async () => {
+    for (const argv of [['init'], ['start'], ['genesis', 'create']])
+      expect((await cli(...argv, '--help')).out).not.toContain('[])')
   })
 
   test('of a command names the common options it takes', async () => {

@@ -8,6 +8,7 @@ import type { PeerView, StatusView } from '../../src/api/port.ts'
 import { type Answer, findingsOf, reportValidators } from '../../src/cli/doctor-network.ts'
 import { engineHash } from '../../src/execution/engine-hash.ts'
 import { createGenesis, formatGenesis, parseGenesis } from '../../src/genesis/document.ts'
+import { writeControl } from '../../src/home/control.ts'
 import { homePaths, initHome } from '../../src/home/home.ts'
 import { createConsensusLog, openConsensusLog } from '../../src/ledger/consensus-log.ts'
 import { openLedger } from '../../src/ledger/ledger.ts'
@@ -210,6 +211,9 @@ describe('a home', () => {
         'GENESIS_MISSING',
         'KEY_UNKNOWN',
       ])
+      await rm(paths.data, { recursive: true })
+      const gone = (await doctor(home)).json.findings.at(-1)
+      expect(gone).toMatchObject({ code: 'DATA_PERMISSIONS', about: paths.data, reason: 'it is missing' })
       expect(json.findings[0].mend).toContain('quorate init')
       expect(json.checks.at(-1)).toMatchObject({ name: 'consensus log', state: 'skipped' })
     }))
@@ -307,10 +311,20 @@ describe('a home', () => {
       const { exitCode, json } = await doctor(home)
       expect([exitCode, json.running]).toEqual([0, true])
       expect((await createCli()('doctor', '--home', home)).out).toContain('quorate doctor --node http://127.0.0.1:4699')
+      // Where a flag gave the node another address than config.toml, it has left its own.
+      await writeControl(homePaths(home).control, { url: 'http://127.0.0.1:4711', token: '00' })
+      expect((await doctor(home)).json.api).toBe('http://127.0.0.1:4711')
       child.kill('SIGKILL')
       await once(child, 'exit')
+      expect((await doctor(home)).json.api).toBe('http://127.0.0.1:4699')
       expect((await doctor(home)).json).toMatchObject({ running: false, findings: [{ code: 'LEDGER_FOREIGN' }] })
     }))
+})
+
+test('a node that does not answer is told once, with its code once', async () => {
+  const { exitCode, out } = await createCli()('doctor', '--node', 'http://127.0.0.1:1')
+  expect(exitCode).toBe(1)
+  expect(out.match(/UNREACHABLE/g)).toHaveLength(1)
 })
 
 test('asked for both a home and a node it refuses; --help documents the document', async () => {

@@ -108,6 +108,56 @@ test('genesis check explains every fault and exits with 1; the rest refuse the d
     expect(added).toMatchObject({ exitCode: 1, err: expect.stringMatching(/validators\[0\]\.key.*GENESIS_INVALID/) })
   }))
 
+test('genesis create makes no document that no node would take, and check runs the contracts', () =>
+  withFolder(async (folder) => {
+    const cli = createCli({ QUORATE_KEYSTORE: join(folder, 'keys') })
+    const out = join(folder, 'genesis.json')
+    const create = (...parts: string[]) => cli('genesis', 'create', '--chain-id', 'example', '--out', out, ...parts)
+    for (const [parameter, reason] of [
+      ['nosuch=5', /parameters\.nosuch: expected no such field/],
+      ['batchDelayMs=abc', /parameters\.batchDelayMs: expected a/],
+      ['windowBlocks=0', /parameters\.windowBlocks: expected a whole number/],
+    ] as const) {
+      const refused = await create('--parameter', parameter)
+      expect(refused).toMatchObject({ exitCode: 1, out: '', err: expect.stringMatching(reason) })
+    }
+    const account = (await cli('keys', 'create', 'admin', '--unencrypted', '--json')).json.address
+    await writeFile(join(folder, 'index.ts'), SOURCE)
+    const contract = (owner: string) =>
+      create('--contract', `demo=${folder}`, '--owner', 'demo=@admin', '--init', `demo={"owner":"${owner}"}`)
+    const refused = await contract('nobody')
+    expect(refused).toMatchObject({
+      exitCode: 1,
+      err: expect.stringMatching(/contracts\[0\].*THROWN of demo \(no owner\)/),
+    })
+    await expect(readFile(out)).rejects.toThrow(/ENOENT/)
+    expect(await contract(account)).toMatchObject({ exitCode: 0 })
+    const text = await readFile(out, 'utf8')
+    const entry = (await cli('init', '--home', join(folder, 'home'), '--name', 'one', '--json')).out
+    await writeFile(out, text.replace(`"owner": "${account}"\n`, '"owner": "nobody"\n'))
+    await cli('genesis', 'add-validator', out, entry)
+    const checked = await cli('genesis', 'check', out, '--json')
+    expect(checked).toMatchObject({ exitCode: 1, json: { ok: false, genesisHash: null } })
+    expect(checked.json.faults.at(-1)).toMatchObject({
+      severity: 'error',
+      code: 'CONTRACT_FAILS',
+      path: 'contracts[0]',
+    })
+    expect((await cli('genesis', 'check', out)).out).toMatch(/cannot be used: 1 fault$/m)
+  }))
+
+const SOURCE = `
+import { contract } from 'quorate/contract'
+export default contract({
+  init(ctx, { owner }: { owner: string }) {
+    if (!ctx.isAddress(owner)) throw new Error('no owner')
+    ctx.state.set('owner', owner)
+  },
+  calls: {},
+  views: {},
+})
+`
+
 const PORT = 5000
 
 describe('a devnet’s folder', () => {

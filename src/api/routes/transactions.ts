@@ -1,7 +1,7 @@
 // GET /v1/transactions, /v1/transactions/{id}: what certified blocks say happened.
 import { parseAddress } from '../../crypto/address.ts'
 import { toHex } from '../../types/hex.ts'
-import { readBlock, transactionOf, transactionProof, wiresOf } from '../blocks.ts'
+import { readBlock, refusePruned, transactionOf, transactionProof, wiresOf } from '../blocks.ts'
 import { type ApiContext, awaitAskedHeight, type Routes } from '../context.ts'
 import type { TransactionJson } from '../json.ts'
 import { parseHeight, parsePlace } from '../numbers.ts'
@@ -93,6 +93,7 @@ async function readTransaction({ node }: ApiContext, id: string, isProven: boole
 async function listTransactions({ node, limits }: ApiContext, { sender, contract, from, limit }: ListQuery) {
   const { ledger } = node
   const start = startOf(from, ledger.certifiedHeight())
+  refusePruned(ledger, start.beforeIndex === undefined ? start.beforeHeight - 1 : start.beforeHeight)
   const key = sender === undefined ? undefined : parseAddress(sender)
   if (sender !== undefined && key === undefined) throw badAddress(sender)
   const places = await ledger.transactionsBy({ sender: key && toHex(key), contract, ...start, limit: limit + 1 })
