@@ -125,7 +125,7 @@ export function documentOf(document: unknown, proven: Proven): unknown {
 
 /** A server's document may leave a value out and explain a code in its own words, a bundle's may not. */
 function requireOwnWords(document: Json, proven: Proven): void {
-  if (proven.kind === 'state' && !('value' in document)) refuse('value is missing')
+  if (proven.kind === 'state' && document.value === undefined) refuse('value is missing')
   if (proven.kind !== 'transaction' || document.error === null) return
   requireSame('error.message', (document.error as Json).message, proven.receipt.message)
 }

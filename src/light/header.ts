@@ -7,6 +7,7 @@ import { fromHex } from '../types/hex.ts'
 import { signedBytes } from '../types/message.ts'
 import { decode, encode } from '../types/schema.ts'
 import type { TrustedEpoch } from './genesis.ts'
+import { headerMembers } from './members.ts'
 import { attempt, refuse, requireList, requireObject } from './read.ts'
 
 export type VerifySignature = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
@@ -25,8 +26,8 @@ export interface CertifiedHeader {
 /** The header's fields as JSON, brought back into canonical bytes: only the one true form of each passes. Throws ClientError `BAD_PROOF`. */
 export function readHeader(value: unknown, name = 'its header'): Header {
   const given = requireObject(value, name)
-  if (Object.values(given).some((field) => typeof field === 'object'))
-    refuse(`${name} is not one (it has lists or objects)`)
+  const odd = headerMembers.find((field) => typeof given[field] !== 'string' && typeof given[field] !== 'number')
+  if (odd !== undefined) refuse(`${name} is not one (${odd} is no text and no number)`)
   return attempt(`${name} is not one`, () => {
     const header = {
       ...given,

@@ -10,6 +10,7 @@ const named = (names: string): Record<string, Shape> => Object.fromEntries(names
 const header = named(
   'genesisHash epoch height parentHash batchDigest txRoot receiptsRoot stateRoot time proposer validatorsHash nextValidatorsHash epochEnd proposers',
 )
+export const headerMembers = Object.keys(header)
 const certificate = { ...named('height blockHash'), signatures: [named('signer signature')] } as const
 const certified = { header, certificate }
 

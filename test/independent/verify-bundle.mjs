@@ -144,7 +144,7 @@ const kinds = {
 const { format, kind, genesis, epochs, document, ...bundle } = JSON.parse(readFileSync(file, 'utf8'))
 must(format === 'quorate/proof/1' && bundle.genesisHash === genesisHash, 'not a proof bundle of this network')
 must(hash(base64(genesis)).toString('hex') === genesisHash, 'genesis has another hash')
-must(Object.hasOwn(kinds, kind), 'not a kind of bundle')
+must(Object.keys(kinds).includes(kind), 'not a kind of bundle')
 const { validators, parameters } = decode(base64(genesis), GENESIS)
 const first = trustIn(encode(['quorate/epoch/1', 0, 0, validators, parameters, Buffer.alloc(0)]))
 console.log(JSON.stringify({ kind, ...kinds[kind](document, epochs.reduce(follow, first)) }))

@@ -7,7 +7,7 @@ import { keyOf } from '../client/chain.ts'
 import { createSamples, type Samples } from './samples.ts'
 import { at, parentOf, pathsOf } from './tamper.ts'
 
-const kinds = ['receipt', 'refusal', 'explained', 'value', 'absence', 'events'] as const
+const kinds = ['receipt', 'value', 'absence', 'events'] as const
 let samples: Samples
 beforeAll(async () => {
   samples = await createSamples()
@@ -37,8 +37,8 @@ describe('nothing is proven', () => {
   })
 })
 
-describe.each(kinds)('the bundle of the %s', (kind) => {
-  test('has no room for a word that nothing proves, at any depth', () => {
+describe('a bundle', () => {
+  test.each([...kinds, 'refusal'] as const)('of the %s has no room for a word that nothing proves', (kind) => {
     const objects = [[], ...pathsOf(samples.bundles[kind])].filter(
       (path) => at(samples.bundles[kind], path)?.constructor === Object,
     )
@@ -53,9 +53,9 @@ describe.each(kinds)('the bundle of the %s', (kind) => {
     }
   })
 
-  test('is refused in a short sentence, whatever stands in whatever place', () => {
+  test.each(kinds)('of the %s is refused in a short sentence, whatever stands in whatever place', (kind) => {
     const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`)
-    const values = [deep, { a: deep }, 'x'.repeat(100_000), '\ud800', 2 ** 60, -1, 0.5, Number.POSITIVE_INFINITY, true]
+    const values = [deep, { a: deep }, 'x'.repeat(100_000), '\ud800', 2 ** 60, Number.POSITIVE_INFINITY, undefined]
     for (const path of pathsOf(samples.bundles[kind])) {
       for (const value of values) {
         if (at(samples.bundles[kind], path) === value) continue
@@ -64,7 +64,7 @@ describe.each(kinds)('the bundle of the %s', (kind) => {
         const reason = reasonOf(changed)
         expect(reason, path.join('.')).toMatch(/does not hold|is of network/)
         expect(reason.length, path.join('.')).toBeLessThan(500)
-        expect(reason, path.join('.')).not.toMatch(/call stack/)
+        expect(reason, path.join('.')).not.toMatch(/call stack|Cannot|undefined \(|is not a function/)
       }
     }
   })
