@@ -1,5 +1,7 @@
 // What a command refuses, and how any error becomes the one line that people read.
 
+import { plain } from './table.ts'
+
 /** Exit codes: 0 done, 1 failed, 2 asked wrongly. */
 export const EXIT_OK = 0
 export const EXIT_FAILED = 1
@@ -67,5 +69,5 @@ export function exitCodeOf(error: unknown): number {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, '; ').trim()
+  return plain(text.replace(/\s*\n\s*/g, '; ').trim())
 }

@@ -7,6 +7,7 @@ import { usage } from './error.ts'
 import { wholeNumber } from './number.ts'
 import { itemText, verifiedText } from './proof-text.ts'
 import { connectTo, genesisHashOption } from './sending.ts'
+import { plain } from './table.ts'
 
 interface Options {
   contract?: string
@@ -45,7 +46,7 @@ export function eventsCommand(run: Run) {
 }
 
 async function printItems(context: Context, client: Client, options: Omit<Options, 'genesisHash'>): Promise<void> {
-  const onProblem = ({ message }: Error) => context.note(`asking another node, since ${message}`)
+  const onProblem = ({ message }: Error) => context.note(plain(`asking another node, since ${message}`))
   for await (const item of client.events({ ...options, onProblem })) context.print(item, itemText(item))
 }
 

@@ -3,7 +3,7 @@
 import type { CertifiedHeader, Proven, TrustedEpoch } from '../light/index.ts'
 import { type BlockItem, type EventItem, itemsOf, type LedgerItem, type TransactionItem } from '../light/items.ts'
 import { parseOrText } from '../types/json.ts'
-import { fields, shortHash } from './table.ts'
+import { fields, plain, shortHash } from './table.ts'
 
 /** Who vouches for it, in which block, agreed when. */
 export function verifiedText({
@@ -14,7 +14,9 @@ export function verifiedText({
   trust,
 }: CertifiedHeader & { trust: TrustedEpoch }): string {
   const when = new Date(time).toISOString()
-  return `verified: block ${height} (${shortHash(blockHash)}…) of ${when}, signed by ${signers.length} of ${trust.validators.length} validators: ${signers.join(', ')}`
+  return plain(
+    `verified: block ${height} (${shortHash(blockHash)}…) of ${when}, signed by ${signers.length} of ${trust.validators.length} validators: ${signers.join(', ')}`,
+  )
 }
 
 export async function provenDocument(proven: Proven): Promise<Record<string, unknown>> {
@@ -27,9 +29,9 @@ async function contentOf(proven: Proven): Promise<Record<string, unknown>> {
   switch (proven.kind) {
     case 'transaction': {
       const { transactionJson } = await import('../api/json.ts')
-      const { transaction, receipt, height, index } = proven
+      const { transaction, receipt, height, index, isIndexProven } = proven
       // No node's explanation of a code: the message is the contract's own, or empty.
-      return transactionJson(transaction, receipt, { height, index }, () => '')
+      return { ...transactionJson(transaction, receipt, { height, index }, () => ''), isIndexProven }
     }
     case 'state': {
       const { contract, key, value } = proven
@@ -55,18 +57,10 @@ async function contentText(proven: Proven): Promise<string> {
     return [`blocks ${proven.from} to ${proven.to}, complete`, ...items.map(itemText)].join('\n')
   }
   const { receiptText } = await import('./receipt.ts')
-  return receiptText((await contentOf(proven)) as never)
+  return receiptText((await contentOf(proven)) as never, proven)
 }
 
-export function stateText({
-  contract,
-  key,
-  value,
-}: {
-  contract: string
-  key: string
-  value: string | undefined
-}): string {
+function stateText({ contract, key, value }: { contract: string; key: string; value: string | undefined }): string {
   return fields([
     ['contract', contract],
     ['key', key],
@@ -76,7 +70,7 @@ export function stateText({
 
 /** One line: its place, what it is, and what it says. */
 export function itemText(item: LedgerItem): string {
-  return `${item.height}-${item.position}  ${bodyText(item)}`
+  return plain(`${item.height}-${item.position}  ${bodyText(item)}`)
 }
 
 function bodyText(item: BlockItem | TransactionItem | EventItem): string {

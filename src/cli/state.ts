@@ -2,7 +2,7 @@
 import { define, group, type Run } from './command.ts'
 import type { Context } from './context.ts'
 import { wholeNumber } from './number.ts'
-import { stateText, verifiedText } from './proof-text.ts'
+import { provenText } from './proof-text.ts'
 import { connectTo, genesisHashOption } from './sending.ts'
 import { cell, table } from './table.ts'
 
@@ -49,7 +49,7 @@ async function proveValue(
   const { prover } = client.parts
   const { document, proven } = await prover.state(contract, key, height)
   await saveHeights()
-  const text = `${stateText(proven)}\n${verifiedText(proven)}`
+  const text = await provenText({ kind: 'state', ...proven })
   context.print(context.json && (await prover.bundle('state', document)), text)
 }
 

@@ -5,7 +5,7 @@ import { resolveAccount } from './arguments.ts'
 import { define, type Run } from './command.ts'
 import { rememberHeights } from './heights.ts'
 import { wholeNumber } from './number.ts'
-import { verifiedText } from './proof-text.ts'
+import { provenText } from './proof-text.ts'
 import { receiptText } from './receipt.ts'
 import { connectTo, genesisHashOption } from './sending.ts'
 import { cell, table } from './table.ts'
@@ -24,7 +24,7 @@ export function showCommand(run: Run) {
         const { client, saveHeights } = await connectTo(context, genesisHash)
         const { document, proven } = await client.parts.prover.transaction(id!)
         await saveHeights()
-        const text = `${receiptText(document as TransactionDocument)}\n${verifiedText(proven)}`
+        const text = await provenText({ kind: 'transaction', ...proven })
         context.print(context.json && (await client.parts.prover.bundle('transaction', document)), text)
         return
       }

@@ -6,6 +6,7 @@ import { CliError, usage } from './error.ts'
 import { readDocumentText } from './genesis-file.ts'
 import { readTextFile } from './io.ts'
 import { provenDocument, provenText } from './proof-text.ts'
+import { hasRepeatedNames } from './repeated-names.ts'
 import { genesisHashOption } from './sending.ts'
 
 interface Options {
@@ -24,9 +25,17 @@ export function verifyCommand(run: Run) {
     async handle(context, [file], options) {
       const trusted = await readTrusted(options)
       const bundles = await readJsonDocuments(context, file!)
+      let next: number | undefined
       for (const [index, bundle] of bundles.entries()) {
         const proven = await check(bundle, trusted, bundles.length === 1 ? file! : `${file}, document ${index + 1},`)
         context.print(await provenDocument(proven), await provenText(proven))
+        if (proven.kind !== 'events') continue
+        if (next !== undefined && next !== proven.from) {
+          context.note(
+            `document ${index + 1} begins with block ${proven.from}, the range before it ended before ${next}`,
+          )
+        }
+        next = proven.to + 1
       }
     },
   })
@@ -82,11 +91,20 @@ async function readJsonDocuments({ io }: Context, file: string): Promise<unknown
   const text = await readDocumentText(io, file)
   const lines = text.split('\n').filter((line) => line.trim() !== '')
   try {
-    return [JSON.parse(text)]
+    JSON.parse(text)
   } catch {
-    if (lines.length > 1) return lines.map((line) => parseJson(file, line))
-    return [parseJson(file, text)]
+    if (lines.length > 1) return lines.map((line) => parseUnambiguous(file, line))
   }
+  return [parseUnambiguous(file, text)]
+}
+
+function parseUnambiguous(file: string, text: string): unknown {
+  const value = parseJson(file, text)
+  if (!hasRepeatedNames(text, value)) return value
+  throw new CliError(
+    'BAD_PROOF',
+    `${file} has an object with two members of one name, of which readers may take either: do not believe where it comes from`,
+  )
 }
 
 const BUNDLE_MEND = 'give what `quorate tx show ID --prove --json` printed'

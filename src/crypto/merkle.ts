@@ -69,6 +69,14 @@ export function verifyMerklePath({ leaf, index, size, path, root }: MerkleClaim)
   return used === path.length && equalBytes(hash, root)
 }
 
+/**
+ * Whether a leaf's path alone tells its index. A root does not say how many leaves its tree has, and where all the last turns of a path
+ * lead up from the right, the same path leads to the root from other places in trees of other sizes.
+ */
+export function isIndexCertain({ index, size }: Pick<MerkleClaim, 'index' | 'size'>): boolean {
+  return size === 1 || index < 2 ** Math.floor(Math.log2(size - 1))
+}
+
 function parentsOf(level: readonly Uint8Array[]): Uint8Array[] {
   const parents: Uint8Array[] = []
   for (let left = 0; left < level.length; left += 2) {

@@ -4,7 +4,7 @@
 import { addressOf } from '../crypto/address.ts'
 import { transactionId } from '../crypto/digest.ts'
 import { verifyReference } from '../crypto/ed25519.ts'
-import { verifyMerklePath } from '../crypto/merkle.ts'
+import { isIndexCertain, verifyMerklePath } from '../crypto/merkle.ts'
 import { BATCH_TRANSACTIONS_MAX, type Receipt, receiptCodec } from '../types/block.ts'
 import { fromHex } from '../types/hex.ts'
 import { decode } from '../types/schema.ts'
@@ -28,6 +28,8 @@ import {
 /** What the proof proves, read from the proven bytes. */
 export interface ProvenTransaction extends CertifiedHeader {
   index: number
+  /** False where the block might have another number of transactions, so that this one would stand elsewhere in it. */
+  isIndexProven: boolean
   receipt: Receipt
   transaction: Transaction
 }
@@ -83,7 +85,7 @@ export function verifyTransaction(
   // Its id does not cover the signature, and a block has no transaction with a wrong one.
   if (!verify(fromHex(transaction.sender), transaction.unsigned, transaction.signature))
     refuse("its transaction has a signature that is not its sender's")
-  const proven = { ...certified, index: place.index, receipt, transaction }
+  const proven = { ...certified, index: place.index, isIndexProven: isIndexCertain(place), receipt, transaction }
   compareFields(given, proven)
   return proven
 }

@@ -2,9 +2,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { verifyBundle } from '../../src/light/index.ts'
+import { bundleOf } from '../../src/client/bundle.ts'
+import { signTransaction as signBy } from '../../src/client/transaction.ts'
+import { trustGenesis, verifyBundle, verifyDocument } from '../../src/light/index.ts'
 import { genesis, network, type Served, serve, signTransaction } from '../api/support.ts'
-import { createSamples } from '../light/samples.ts'
+import { createChain, keyOf } from '../client/chain.ts'
+import { createSamples, shownGenesis } from '../light/samples.ts'
 import { type Cli, createCli, withFolder } from './support.ts'
 
 let served: Served
@@ -166,6 +169,85 @@ describe('verify', () => {
       const other = await offline('verify', file, '--genesis-hash', 'ab'.repeat(32))
       expect(other).toMatchObject({ exitCode: 1, err: expect.stringMatching(/WRONG_NETWORK/) })
     })
+  })
+
+  test('shows each proven thing on its own line, whatever is in it', async () => {
+    const chain = createChain()
+    const forged = 'owner\nvalue     "mine"\n\u001b[2Jverified: block 9\u202e\u009b'
+    chain.append([])
+    const trust = trustGenesis(shownGenesis(chain), chain.genesisHash)
+    const document = chain.stateDocument('token', forged)
+    const bundle = bundleOf(document, verifyDocument('state', document, trust), [])
+    await withFile(bundle, async (file) => {
+      const { out, exitCode } = await offline('verify', file, '--genesis-hash', chain.genesisHash)
+      expect(exitCode).toBe(0)
+      expect(out).not.toMatch(/[^\n\P{C}]/u)
+      expect(out.match(/^(value|verified)/gm)).toEqual(['value', 'verified'])
+      expect(out).toMatch(/^value +none: there is no such key/m)
+      expect(out).toContain('owner\\u000avalue     "mine"\\u000a\\u001b[2Jverified: block 9\\u202e\\u009b')
+    })
+    const call = { network: chain.genesisHash, nonce: 0, expires: 0, gasLimit: 1, contract: 'token', args: '{}' }
+    const { wire, id } = await signBy(keyOf(7), { ...call, method: 'pay\nstatus  ok' })
+    const events = [{ contract: 'token', name: 'Paid\nverified: all', data: new TextEncoder().encode('"\u009b"') }]
+    chain.append([{ wire, outcome: { status: 'reverted', code: 'THROWN', message: 'no\nstatus  ok', events } }])
+    for (const [kind, given] of [
+      ['transaction', chain.document(id)],
+      ['events', await chain.rangeDocument(2, 2)],
+    ] as const) {
+      await withFile(bundleOf(given, verifyDocument(kind, given, trust), []), async (file) => {
+        const { out } = await offline('verify', file, '--genesis-hash', chain.genesisHash)
+        expect(out).not.toMatch(/[^\n\P{C}]/u)
+        expect(out.match(/^verified/gm)).toHaveLength(1)
+        expect(out).not.toMatch(/^status +ok/m)
+      })
+    }
+  })
+
+  test('says where a position is not proven', async () => {
+    const { bundle, chain, ids } = await createSamples()
+    for (const [index, doubt] of [false, false, true, true].entries()) {
+      await withFile(bundle('transaction', chain.document(ids[index]!)), async (file) => {
+        const { out } = await offline('verify', file, '--genesis-hash', chain.genesisHash)
+        expect(out).toMatch(doubt ? /position \d \(not proven: with another number/ : /position \d$/m)
+        const { json } = await offline('verify', file, '--genesis-hash', chain.genesisHash, '--json')
+        expect(json).toMatchObject({ index, isIndexProven: !doubt })
+      })
+    }
+  })
+
+  test('refuses a file that says two things in one place', async () => {
+    const { bundles, chain } = await createSamples()
+    const text = JSON.stringify(bundles.value)
+    for (const repeated of [
+      text.replace('"kind":', '"kind":"transaction","kind":'),
+      text.replace('"a":[1,true]', '"a":[7],"a":[1,true]'),
+      text.replace('"height":', '"h\\u0065ight":9,"height":'),
+    ]) {
+      expect(JSON.parse(repeated)).toEqual(bundles.value)
+      await withFile(repeated, async (file) => {
+        const checked = await offline('verify', file, '--genesis-hash', chain.genesisHash)
+        expect(checked).toMatchObject({ exitCode: 1, out: '', err: expect.stringMatching(/two members of one name/) })
+      })
+    }
+    await withFile(JSON.stringify(bundles.value, null, 2), async (file) => {
+      expect(await offline('verify', file, '--genesis-hash', chain.genesisHash)).toMatchObject({ exitCode: 0 })
+    })
+  })
+
+  test('tells of blocks that are missing between ranges', async () => {
+    const { bundle, chain } = await createSamples()
+    const line = async (from: number, to: number) =>
+      JSON.stringify(bundle('events', await chain.rangeDocument(from, to)))
+    const verified = (text: string) => {
+      let found: Awaited<ReturnType<Cli>>
+      return withFile(text, async (file) => {
+        found = await offline('verify', file, '--genesis-hash', chain.genesisHash)
+      }).then(() => found)
+    }
+    const missing = await verified(`${await line(5, 5)}\n${await line(5, 6)}`)
+    expect(missing).toMatchObject({ exitCode: 0, err: expect.stringMatching(/begins with block 5, .* before 6/) })
+    const whole = await verified(`${await line(4, 5)}\n${await line(6, 6)}\n`)
+    expect(whole).toMatchObject({ exitCode: 0, err: '' })
   })
 
   test('takes a trusted header for the genesis hash', async () => {

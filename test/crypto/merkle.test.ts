@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sha256 } from '../../src/crypto/hash.ts'
 import { fromHex, toHex } from '../../src/crypto/hex.ts'
-import { merklePath, merkleRoot, verifyMerklePath } from '../../src/crypto/merkle.ts'
+import { isIndexCertain, merklePath, merkleRoot, verifyMerklePath } from '../../src/crypto/merkle.ts'
 
 // The leaves and roots with which implementations of Certificate Transparency test RFC 6962 trees.
 const leaves = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'].map(
@@ -26,6 +26,22 @@ const firstPath = [
 ]
 
 const anyLeaves = fc.array(fc.uint8Array({ maxLength: 70 }), { minLength: 1, maxLength: 40 })
+
+test('an index is certain where no tree of another size has the leaf elsewhere by the same path', () => {
+  const hashes = Array.from({ length: 70 }, (_, index) => Uint8Array.of(index))
+  for (let size = 1; size <= 20; size++) {
+    const root = merkleRoot(hashes.slice(0, size))
+    for (let index = 0; index < size; index++) {
+      const [leaf, path] = [hashes[index]!, merklePath(hashes.slice(0, size), index)]
+      const isElsewhere = hashes.some((_, count) =>
+        hashes
+          .slice(0, count + 1)
+          .some((_, other) => other !== index && verifyMerklePath({ leaf, index: other, size: count + 1, path, root })),
+      )
+      expect(isIndexCertain({ index, size }), `${index} of ${size}`).toBe(!isElsewhere)
+    }
+  }
+})
 
 describe('the root', () => {
   test.each(roots.map((root, size) => [size, root] as const))('of the first %i leaves is published', (size, root) => {
