@@ -20,6 +20,7 @@ const encode = (value) => {
   return Buffer.concat([head(typeof value === 'string' ? 3 : 2, Buffer.byteLength(value)), Buffer.from(value)])
 }
 const head = (major, n) => {
+  must(Number.isSafeInteger(n) && n >= 0, 'no whole number')
   const size = n < 24 ? 0 : n < 2 ** 8 ? 1 : n < 2 ** 16 ? 2 : n < 2 ** 32 ? 4 : 8
   const rest = size === 0 ? '' : n.toString(16).padStart(2 * size, '0')
   return Buffer.concat([Buffer.of((major << 5) | (size === 0 ? n : 24 + Math.log2(size))), hex(rest)])

@@ -154,6 +154,7 @@ const changes: [keyof Samples['bundles'], Change, RegExp][] = [
   ['value', ({ proof }) => Object.assign(proof, { value: null }), /does not lead to the state root/],
   ['absence', ({ proof }) => Object.assign(proof, { value: '"9"' }), /other leaf|state root/],
   ['absence', ({ proof }) => proof.siblings.pop(), /elsewhere|state root/],
+  ['events', ({ blocks }) => Object.assign(blocks[0].header, { epochEnd: 0.5 }), /no whole number/],
   ['events', ({ blocks }) => blocks[1].receipts.pop(), /a receipt is missing/],
   ['events', ({ blocks }) => blocks.splice(1, 1), /does not follow/],
   ['events', ({ blocks }) => blocks.pop(), /another header/],
