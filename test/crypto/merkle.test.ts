@@ -28,8 +28,8 @@ const firstPath = [
 const anyLeaves = fc.array(fc.uint8Array({ maxLength: 70 }), { minLength: 1, maxLength: 40 })
 
 test('an index is certain where no tree of another size has the leaf elsewhere by the same path', () => {
-  const hashes = Array.from({ length: 70 }, (_, index) => Uint8Array.of(index))
-  for (let size = 1; size <= 20; size++) {
+  const hashes = Array.from({ length: 20 }, (_, index) => Uint8Array.of(index))
+  for (let size = 1; size <= 9; size++) {
     const root = merkleRoot(hashes.slice(0, size))
     for (let index = 0; index < size; index++) {
       const [leaf, path] = [hashes[index]!, merklePath(hashes.slice(0, size), index)]
