@@ -74,7 +74,7 @@ export function verifyBundle(bundle: unknown, trusted: Trusted, verify: VerifySi
   requireAnchor(trust, anchor)
   for (const link of requireList(given.epochs, 'epochs', EPOCHS_MAX)) {
     trust = followEpoch(trust, link, verify)
-    requireAnchor(trust, anchor)
+    requireAnchor(trust, anchor, link)
   }
   if (anchor !== undefined && anchor.epoch > trust.epoch) {
     refuse(
@@ -150,14 +150,27 @@ function readGenesisBytes({ genesisHash, genesis: text }: Json, expected: (strin
   return trustRecord({ genesis, genesisHash: hash }, firstEpoch(genesis))
 }
 
-/** Whoever trusts a header trusts the validators that its epoch has: an earlier set that turned bad cannot name others. */
-function requireAnchor(trust: TrustedEpoch, anchor: Header | undefined): void {
-  if (anchor?.epoch !== trust.epoch || anchor.validatorsHash === trust.validatorsHash) return
-  refuse(`epoch ${trust.epoch} has other validators than the trusted header says`)
+/**
+ * Whoever trusts a header trusts the validators that its epoch has: an earlier set that turned bad cannot name others. Nor can its own
+ * set end the epoch before it, or elsewhere than it says; `link` is what ended the epoch before `trust`.
+ */
+function requireAnchor(trust: TrustedEpoch, anchor: Header | undefined, link?: unknown): void {
+  if (anchor?.epoch === trust.epoch && anchor.validatorsHash !== trust.validatorsHash)
+    refuse(`epoch ${trust.epoch} has other validators than the trusted header says`)
+  if (anchor === undefined || anchor.epoch + 1 !== trust.epoch) return
+  const { height, epochEnd } = anchor
+  if (trust.start < height || (epochEnd > 0 && trust.start !== epochEnd))
+    refuse(`epoch ${anchor.epoch} ends with block ${trust.start}, which the trusted header contradicts`)
+  if (trust.start === height && blockHash(readHeader((link as EpochLink).header)) !== blockHash(anchor))
+    refuse(`its block ${height} is another one than the trusted header`)
 }
 
 /** Whoever trusts a header knows which block is at its height. */
 function requireSameBlock(proven: Proven, anchor: Header): void {
+  if (proven.header.epoch === anchor.epoch && anchor.epochEnd > 0 && proven.height > anchor.epochEnd)
+    refuse(
+      `its block ${proven.height} is in epoch ${anchor.epoch}, which the trusted header ends with ${anchor.epochEnd}`,
+    )
   const blocks = proven.kind === 'events' ? proven.blocks : [proven]
   const same = blocks.find(({ header }) => header.height === anchor.height)
   if (same === undefined || same.blockHash === blockHash(anchor)) return

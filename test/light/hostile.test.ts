@@ -1,10 +1,20 @@
 // Bundles that somebody forged: whatever is in them, the answer is a refusal that says why, and never a value that is not proven.
 import { beforeAll, describe, expect, test } from 'vitest'
+import { headerJson } from '../../src/api/json.ts'
+import { bundleOf } from '../../src/client/bundle.ts'
 import { verify } from '../../src/crypto/signer.ts'
 import { fromBase64, toBase64 } from '../../src/light/base64.ts'
-import { ClientError, followEpoch, verifyBundle, verifyEventRange, verifyState } from '../../src/light/index.ts'
-import { keyOf } from '../client/chain.ts'
-import { createSamples, type Samples } from './samples.ts'
+import {
+  ClientError,
+  followEpoch,
+  trustGenesis,
+  verifyBundle,
+  verifyDocument,
+  verifyEventRange,
+  verifyState,
+} from '../../src/light/index.ts'
+import { createChain, keyOf } from '../client/chain.ts'
+import { createSamples, type Samples, shownGenesis } from './samples.ts'
 import { at, parentOf, pathsOf } from './tamper.ts'
 
 const kinds = ['receipt', 'value', 'absence', 'events'] as const
@@ -138,6 +148,44 @@ test('a trusted header is the only block of its height, also within a range', as
   }
   const document = copyOf(await chain.rangeDocument(4, 6))
   expect(() => verifyEventRange({ ...document, blocks: [] }, undefined, samples.trusts[2]!)).toThrow(/has no blocks/)
+})
+
+describe('a trusted header stands against its own epoch’s validators, should they turn bad:', () => {
+  /** Blocks up to an epoch's end, and the bundle of a value in the next one. */
+  function endingAt(end: number, note: string) {
+    const chain = createChain()
+    chain.state.set('token\0k', note)
+    while (chain.height() < end - 1) chain.append([])
+    const boundary = chain.endEpoch([4, 5, 6, 7])
+    for (let count = 0; count < 3; count++) chain.append([])
+    const first = trustGenesis(shownGenesis(chain), chain.genesisHash)
+    const document = chain.stateDocument('token', 'k')
+    const trust = followEpoch(first, chain.links()[0])
+    const bundle = bundleOf(document, verifyDocument('state', document, trust), chain.links())
+    return { bundle, boundary: headerJson(boundary.header), before: headerJson(chain.blocks[end - 2]!.header) }
+  }
+
+  test('they end it neither before nor elsewhere, nor with another block', () => {
+    const { bundle, boundary, before } = endingAt(4, '"true"')
+    for (const header of [before, boundary]) expect(verifyBundle(bundle, { header })).toMatchObject({ value: '"true"' })
+    const contradicts = (end: number) => `epoch 0 ends with block ${end}, which the trusted header contradicts`
+    expect(() => verifyBundle(endingAt(2, '1').bundle, { header: before })).toThrow(contradicts(2))
+    expect(() => verifyBundle(endingAt(2, '1').bundle, { header: boundary })).toThrow(contradicts(2))
+    expect(() => verifyBundle(endingAt(5, '1').bundle, { header: boundary })).toThrow(contradicts(5))
+    expect(() => verifyBundle(endingAt(4, '1').bundle, { header: boundary })).toThrow(/block 4 is another one than/)
+  })
+
+  test('they sign nothing after its end', () => {
+    const { boundary } = endingAt(4, '"true"')
+    const chain = createChain()
+    for (let count = 0; count < 5; count++) chain.append([])
+    const document = chain.stateDocument('token', 'k')
+    const trust = trustGenesis(shownGenesis(chain), chain.genesisHash)
+    const bundle = bundleOf(document, verifyDocument('state', document, trust), [])
+    expect(() => verifyBundle(bundle, { header: boundary })).toThrow(
+      /block 5 is in epoch 0, which the trusted header ends with 4/,
+    )
+  })
 })
 
 describe('base64', () => {
