@@ -28,8 +28,8 @@ export interface Nodes {
   /** As `read`, for the routes that take JSON text. */
   ask(path: string, body: string, query?: Query): Promise<unknown>
   /**
-   * As `read`, until an answer passes `check`: a node whose answer is refused as BAD_PROOF is set aside and another is asked. A problem
-   * document with `answerCode` is an answer too.
+   * As `read`, until an answer passes `check`: a node whose answer is refused as BAD_PROOF is set aside and another is asked, and so is
+   * one after a node that refuses. A problem document with `answerCode` is an answer too.
    */
   proven<T>(path: string, query: Query, check: Check<T>, answerCode?: string): Promise<T>
   /** One attempt on one node: for what must not be repeated blindly. */
@@ -78,15 +78,19 @@ export function createNodes(options: NodesOptions): Nodes {
 
   async function anyNode<T>(request: NodeRequest, check?: Check<T>): Promise<unknown> {
     let last: unknown
+    let refusal: unknown
     for (const endpoint of endpoints.order()) {
       try {
         return await attempt(endpoint, request, check)
       } catch (error) {
-        if (!isNodesFault(error)) throw error
-        last = error
+        if (!(error instanceof ClientError)) throw error
+        if (isNodesFault(error)) last = error
+        // Nothing proves a refusal: where an answer would be proven, one node's is not the end.
+        else if (check === undefined) throw error
+        else refusal ??= error
       }
     }
-    throw last
+    throw refusal ?? last
   }
 
   /** Height 0 is seen by everyone and needs no asking. */

@@ -338,6 +338,23 @@ describe('reads', () => {
     }
   })
 
+  test('that would be proven are not ended by what one node says', async () => {
+    const client = await open()
+    const { id } = await client.send(keyOf(5), 'token', 'transfer', call)
+    chain.state.set('token\0k', '1')
+    chain.append([])
+    first.misdeed = ({ path }) =>
+      problem(path.startsWith('/v1/transactions') ? 'UNKNOWN_TRANSACTION' : 'UNKNOWN_CONTRACT')
+    for (let asked = 0; asked < 2; asked++) {
+      expect(await client.transaction(id)).toMatchObject({ id, status: 'ok' })
+      expect(await client.get('token', 'k')).toBe(1)
+    }
+    second.misdeed = first.misdeed
+    await expect(client.transaction(id)).rejects.toMatchObject({ code: 'UNKNOWN_TRANSACTION' })
+    second.misdeed = () => 'hang up'
+    await expect(client.get('token', 'k')).rejects.toMatchObject({ code: 'UNKNOWN_CONTRACT' })
+  })
+
   test('give refusals as they are', async () => {
     const client = await open({ endpoints: [first.url] })
     first.misdeed = () => problem('UNKNOWN_CONTRACT')
