@@ -48,7 +48,6 @@ const GENESIS = 'tag chainId version engineHash time validators parameters roles
 const HASHES = 'parentHash batchDigest txRoot receiptsRoot stateRoot'
 const HEADER = `genesisHash epoch height ${HASHES} time proposer validatorsHash nextValidatorsHash epochEnd proposers`
 const RECEIPT = 'tag txId sender nonce status code message gasUsed result events'
-
 // Headers, their certificates, and the epochs whose validators sign them.
 const headerHash = (header) => {
   const fields = { ...header, time: Date.parse(header.time) }
