@@ -414,8 +414,9 @@ export function assemble(home: Home, parts: Parts, logger: Logger, fault: Fault,
       await backups.stop()
       await verifier.close()
       await voting?.log.close()
-      await executor.close()
       await ledger.close()
+      // Last, as it opened the ledger's folder first (ledger/shared-level.ts).
+      await executor.close()
     },
   }
 }

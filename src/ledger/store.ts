@@ -3,7 +3,7 @@
 // The binding offers no checksum options, and a flipped byte in a table came back as a wrong value without an error. So each
 // stored value is CRC-32(key ‖ value), 4 bytes big-endian, then the value; it is checked at every read. The key is covered too:
 // a value found under the wrong key is damage.
-import { existsSync, mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -11,6 +11,7 @@ import { ClassicLevel } from 'classic-level'
 import { LedgerDamaged, LedgerLocked } from './errors.ts'
 import { REPAIR_MEND } from './fault.ts'
 import { kindOf } from './keys.ts'
+import { type Level, openSharedLevel } from './shared-level.ts'
 
 export type Operation = { type: 'put'; key: Buffer; value: Uint8Array } | { type: 'del'; key: Buffer }
 export type Snapshot = ReturnType<ClassicLevel['snapshot']>
@@ -70,10 +71,7 @@ export const missing = (thing: string): LedgerDamaged => new LedgerDamaged(`The 
 
 export async function openStore(directory: string, isDurable = true): Promise<Store> {
   const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  // Threads share a database by the spelling of its path, so there must be one.
-  const level = new ClassicLevel<Buffer, Buffer>(realpathSync(directory), { ...encodings, multithreading: true })
-  await level.open().catch((error: unknown) => {
+  const { level, close } = await openSharedLevel(directory).catch((error: unknown) => {
     throw openFailure(directory, error)
   })
   return {
@@ -103,7 +101,7 @@ export async function openStore(directory: string, isDurable = true): Promise<St
     snapshot: () => level.snapshot(),
     compact: () => level.compactRange(Buffer.of(0), Buffer.of(0xff)),
     size: () => folderSize(directory),
-    close: () => level.close(),
+    close,
   }
 }
 
@@ -122,11 +120,7 @@ export async function assertUnlocked(directory: string): Promise<void> {
   if (error instanceof LedgerLocked) throw error
 }
 
-function readSync(
-  level: ClassicLevel<Buffer, Buffer>,
-  key: Buffer,
-  snapshot: Snapshot | undefined,
-): Buffer | undefined {
+function readSync(level: Level, key: Buffer, snapshot: Snapshot | undefined): Buffer | undefined {
   try {
     return snapshot === undefined ? level.getSync(key) : level.getSync(key, { snapshot })
   } catch (error) {
@@ -134,7 +128,7 @@ function readSync(
   }
 }
 
-function openCursor(level: ClassicLevel<Buffer, Buffer>, range: Range): Cursor {
+function openCursor(level: Level, range: Range): Cursor {
   const iterator = level.iterator({ ...range, keyEncoding: 'buffer', valueEncoding: 'buffer' } as never)
   return {
     async next() {

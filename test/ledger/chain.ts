@@ -1,7 +1,16 @@
 // Makes blocks that follow one another, and remembers what each height's state is.
 import { blockHash as hashOfHeader } from '../../src/crypto/digest.ts'
 import type { BlockToCommit, Ledger } from '../../src/ledger/ledger.ts'
-import { type Certificate, type Header, type Receipt, ZERO_HASH } from '../../src/types/block.ts'
+import {
+  type Batch,
+  batchCodec,
+  type Certificate,
+  type Header,
+  type Receipt,
+  ZERO_HASH,
+} from '../../src/types/block.ts'
+import { encode } from '../../src/types/schema.ts'
+import { encodeTransaction, unsignedTransactionCodec } from '../../src/types/transaction.ts'
 
 export const GENESIS = 'ab'.repeat(32)
 export const name = (n: number): string => n.toString(16).padStart(64, '0')
@@ -21,6 +30,17 @@ function receiptOf({ id, sender, nonce, status = 'ok' }: Sent): Receipt {
   const code = status === 'skipped' ? 'NONCE_GAP' : ''
   const result = new Uint8Array([1, 2])
   return { txId: id, sender, nonce, status, code, message: '', gasUsed: 7, result, events: [] }
+}
+
+/** A batch that decodes to these transactions; what pruning removes it reads from there. */
+export function batchOf(sent: Sent[]): Uint8Array {
+  const txs = sent.map(({ sender, nonce, contract }) => {
+    const rest = { expires: 0, gasLimit: 1, method: 'm', args: new Uint8Array(), network: GENESIS }
+    const unsigned = encode(unsignedTransactionCodec, { ...rest, sender, nonce, contract })
+    return encodeTransaction(unsigned, new Uint8Array(64))
+  })
+  const batch: Batch = { view: 0, proposer: ZERO_HASH, time: 0, txs }
+  return encode(batchCodec, batch)
 }
 
 export function createChain(ledger: Ledger, genesisHash = GENESIS) {

@@ -7,10 +7,8 @@ import * as keys from '../../src/ledger/keys.ts'
 import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
 import { pruneLedger } from '../../src/ledger/pruning.ts'
 import { openStore } from '../../src/ledger/store.ts'
-import { type Batch, batchCodec, type Header } from '../../src/types/block.ts'
-import { encode } from '../../src/types/schema.ts'
-import { encodeTransaction, unsignedTransactionCodec } from '../../src/types/transaction.ts'
-import { createChain, GENESIS, name, type Sent } from './chain.ts'
+import type { Header } from '../../src/types/block.ts'
+import { batchOf, createChain, GENESIS, name, type Sent } from './chain.ts'
 
 let directory: string
 beforeEach(() => {
@@ -31,16 +29,6 @@ function sentAt(height: number): Sent[] {
   }))
   if (height % 4 === 0) sent.push({ id: LATE, sender: alice, nonce: 999, contract: 'token', status: 'skipped' })
   return sent
-}
-
-function batchOf(sent: Sent[]): Uint8Array {
-  const txs = sent.map(({ sender, nonce, contract }) => {
-    const rest = { expires: 0, gasLimit: 1, method: 'm', args: new Uint8Array(), network: GENESIS }
-    const unsigned = encode(unsignedTransactionCodec, { ...rest, sender, nonce, contract })
-    return encodeTransaction(unsigned, new Uint8Array(64))
-  })
-  const batch: Batch = { view: 0, proposer: alice, time: 0, txs }
-  return encode(batchCodec, batch)
 }
 
 type Chain = ReturnType<typeof createChain>
