@@ -43,7 +43,7 @@ export function createCommand(run: Run) {
         .addHelpText('after', HELP),
     async handle(context, _, { home, incremental = false, to }) {
       const opened = await openLedgerHome(home, { runs: false })
-      requireLedger(opened)
+      await requireLedger(opened)
       const kind = incremental ? 'incremental' : 'full'
       const root = resolve(to ?? opened.paths.backups)
       const line = createProgressLine(context.io, 'writing')

@@ -34,7 +34,7 @@ export function exportCommand(run: Run) {
         throw usage(`--from ${from} is above --until ${until}: give the lower height first`)
       const { exportBlocks } = await import('../audit/export.ts')
       const opened = await openLedgerHome(home, { runs: false })
-      requireLedger(opened)
+      await requireLedger(opened, { isThorough: true })
       const line = createProgressLine(context.io, 'writing')
       const { genesis, paths } = opened
       const options = { directory: paths.ledger, genesis, file: to, from, until, onProgress: line.heights }

@@ -1,6 +1,5 @@
 // What the commands of `quorate ledger` need of a home: where its ledger lies and which network it is of.
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { HomePaths } from '../home/paths.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { CliError } from './error.ts'
@@ -26,9 +25,13 @@ export async function openLedgerHome(home: string, { runs }: { runs: boolean }):
   return { paths, genesis, genesisHash: hash }
 }
 
-/** LevelDB would make a folder where there is none. */
-export function requireLedger({ paths }: LedgerHome): void {
-  if (existsSync(join(paths.ledger, 'CURRENT'))) return
+/** LevelDB would make a folder where there is none, and worse of one that is damaged. `isThorough`: batches and receipts too. */
+export async function requireLedger({ paths }: LedgerHome, options: { isThorough?: boolean } = {}): Promise<void> {
+  const [{ isUnmade }, { assertWholeFiles }] = await Promise.all([
+    import('../ledger/leveldb/files.ts'),
+    import('../ledger/opening.ts'),
+  ])
+  if (!(await isUnmade(paths.ledger))) return await assertWholeFiles(paths.ledger, options)
   const mend = 'start the node, which fetches the blocks, or import them with `quorate ledger import`'
   throw new CliError('LEDGER_MISSING', `there is no ledger at ${paths.ledger}: ${mend}`)
 }

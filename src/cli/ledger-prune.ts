@@ -32,7 +32,7 @@ export function pruneCommand(run: Run) {
         import('../limits.ts'),
       ])
       const opened = await openLedgerHome(home, { runs: false })
-      requireLedger(opened)
+      await requireLedger(opened)
       const { genesis, genesisHash, paths } = opened
       const { ledger: settings } = await openConfig(home, { environment: context.io.env })
       const line = createProgressLine(context.io, 'pruning')

@@ -41,7 +41,7 @@ export function verifyCommand(run: Run) {
     async handle(context, _, { home, replay = false, temp = tmpdir() }) {
       const { verifyLedger } = await import('../audit/verify.ts')
       const opened = await openLedgerHome(home, { runs: replay })
-      requireLedger(opened)
+      await requireLedger(opened, { isThorough: true })
       const line = createProgressLine(context.io, replay ? 'running' : 'checking')
       const startedAt = performance.now()
       const replayIn = replay ? await mkdtemp(join(temp, 'quorate-replay-')) : undefined

@@ -31,7 +31,7 @@ function createCommand(run: Run) {
     async handle(context, _, { home, to }) {
       const { createHomeSnapshot } = await import('../snapshot-home.ts')
       const opened = await openLedgerHome(home, { runs: false })
-      requireLedger(opened)
+      await requireLedger(opened)
       const { paths, genesisHash } = opened
       const { height, keys, chunks, bytes, folder } = await createHomeSnapshot(
         paths,

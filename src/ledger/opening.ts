@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { faultOf, THE_FOLDER } from './check.ts'
-import { LedgerDamaged } from './errors.ts'
+import { LedgerDamaged, LedgerLocked } from './errors.ts'
 import type { Fault } from './fault.ts'
 import { type Ledger, type LedgerOptions, openLedger } from './ledger.ts'
 import { checkFiles } from './leveldb/files.ts'
@@ -40,6 +40,24 @@ export async function openWholeLedger({ isOpen = false, ...options }: WholeOptio
     throw error
   }
   return isOpen ? ledger : unmarking(ledger, mark)
+}
+
+/**
+ * Throws LedgerDamaged where the files of a stopped node's folder are not whole, before a command opens it: LevelDB would delete what a
+ * damaged MANIFEST does not name, and may end the process within a damaged block. A folder that is open elsewhere is left to be refused
+ * for that.
+ */
+export async function assertWholeFiles(
+  directory: string,
+  { isThorough = existsSync(markOf(directory)) } = {},
+): Promise<void> {
+  try {
+    await assertUnlocked(directory)
+  } catch (error) {
+    if (error instanceof LedgerLocked) return
+    throw error
+  }
+  refuse(await checkFiles(directory, { isThorough }))
 }
 
 const markOf = (directory: string): string => `${directory}.open`

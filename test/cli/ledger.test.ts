@@ -1,5 +1,5 @@
 // `quorate ledger` over real homes.
-import { cp, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -83,6 +83,45 @@ describe('quorate ledger', () => {
     const { exitCode, out } = await cli('ledger', 'verify', '--home', damaged)
     expect(exitCode).toBe(1)
     expect(out).toMatch(/height +2\npart +the batch\nexpected +an entry\nfound +none\n\n.*fetches the blocks/)
+  })
+
+  test('no command opens a ledger whose files are damaged, which would have LevelDB delete what is left of it', async () => {
+    const [damaged, file] = [await newHome('five'), join(folder, 'blocks-5')]
+    // What is in the journal becomes a table when it is opened.
+    await (await openStore(ledgerOf(home))).close()
+    await cp(ledgerOf(home), ledgerOf(damaged), { recursive: true })
+    const names = async () => (await readdir(ledgerOf(damaged))).filter((name) => !/^LO(G|CK)/.test(name)).sort()
+
+    const last = async (kind: RegExp) => join(ledgerOf(damaged), (await names()).findLast((name) => kind.test(name))!)
+    const flip = async (kind: RegExp) => {
+      const [path, bytes] = await last(kind).then(async (path) => [path, await readFile(path)] as const)
+      bytes[Math.floor(bytes.length / 2)]! ^= 1
+      await writeFile(path, bytes)
+    }
+    const harms: [thing: string, harm: () => Promise<void>][] = [
+      ['the file CURRENT: it is missing', async () => rm(join(ledgerOf(damaged), 'CURRENT'))],
+      ['MANIFEST', async () => truncate(await last(/^MANIFEST/), 10)],
+      ['the table file', () => flip(/\.ldb$/)],
+    ]
+    const commands = [
+      ['ledger', 'verify'],
+      ['ledger', 'export', '--to', file],
+      ['ledger', 'prune', '--before', '1'],
+      ['backup', 'create', '--to', join(folder, 'backup-5')],
+    ]
+    for (const [thing, harm] of harms) {
+      await rm(ledgerOf(damaged), { recursive: true })
+      await cp(ledgerOf(home), ledgerOf(damaged), { recursive: true })
+      await harm()
+      const before = await names()
+      for (const [command, verb, ...rest] of commands) {
+        const { exitCode, err } = await cli(command!, verb!, '--home', damaged, ...rest)
+        expect([verb, exitCode, err]).toEqual([verb, 1, expect.stringContaining('(LEDGER_DAMAGED)')])
+        expect(err).toContain(thing)
+        expect(err).toContain('quorate ledger repair')
+      }
+      expect(await names()).toEqual(before)
+    }
   })
 
   test('refuses a home that is not there, one without a ledger, and heights that are not there', async () => {
