@@ -190,7 +190,9 @@ function createLedger(store: Store, tree: StateTree | undefined, options: Ledger
       const stored = await store.get(divergenceKey)
       const divergence = stored === undefined ? undefined : decode(divergenceCodec, stored)
       if (divergence === undefined) return undefined
-      const block = await reader.blockHash(divergence.certificate.height)
+      // One from before the base was of a block that the network has certified since.
+      const { height } = divergence.certificate
+      const block = height < readOldest(store) ? undefined : await reader.blockHash(height)
       return block === divergence.ours ? divergence : undefined
     },
     /** The highest height up to which every block is certified; genesis needs no certificate. */

@@ -168,6 +168,19 @@ describe('pruning a stopped ledger', () => {
     await ledger.close()
   })
 
+  it('does not keep a divergence from being looked for whose block is long gone', async () => {
+    const chain = await filled()
+    const ledger = await open()
+    const certificate = { ...chain.certificate(7), blockHash: name(0xbad) }
+    await ledger.putDivergence({ certificate, ours: chain.hashes[7]!, difference: null })
+    expect((await ledger.divergence())?.ours).toBe(chain.hashes[7])
+    await ledger.close()
+    await prune(20)
+    const pruned = await open()
+    expect(await pruned.divergence()).toBeUndefined()
+    await pruned.close()
+  })
+
   it('leaves block 0 whole where nothing else is to go', async () => {
     await filled()
     expect(await prune(1)).toMatchObject({ from: 0, oldestBlock: 0 })
