@@ -1,6 +1,6 @@
 // The stored state: is it the one that the head's header names, and where is it not the one that executing every block gives?
 import { kindRange, readStateKey } from '../ledger/keys.ts'
-import { createStateRoot } from '../ledger/state-root.ts'
+import { createStateRoot, type StateRoot } from '../ledger/state-root.ts'
 import type { Store } from '../ledger/store.ts'
 import { type Finding, finding } from './finding.ts'
 import { unreadable } from './source.ts'
@@ -8,12 +8,12 @@ import { unreadable } from './source.ts'
 const CHUNK_KEYS = 65_536
 const PART = 'the state'
 
-/** The root of all stored values, and how many there are. */
-export async function rootOfState(
+/** The tree of all stored values, and how many there are. */
+export async function treeOfState(
   store: Store,
   height: number,
   onKeys: (keys: number) => void,
-): Promise<{ root: string; keys: number } | Finding> {
+): Promise<{ state: StateRoot; keys: number } | Finding> {
   const state = createStateRoot()
   const cursor = store.cursor(kindRange('state'))
   let keys = 0
@@ -30,7 +30,7 @@ export async function rootOfState(
       onKeys(keys)
     }
     state.add(chunk)
-    return { root: state.root(), keys }
+    return { state, keys }
   } catch (error) {
     const reason = unreadable(error)
     if (reason === undefined) throw error

@@ -11,15 +11,16 @@ import { openStore, type Store } from '../ledger/store.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { checkBody, checkCertificate, checkHeader, type Parent, signatureOf } from './block.ts'
 import { type Fault, type Finding, finding } from './finding.ts'
+import { checkHistory } from './history.ts'
 import { createIndexAudit, type IndexAudit } from './indexes.ts'
 import { type Network, networkOf } from './network.ts'
 import { createOrdered } from './ordered.ts'
 import { type Replay, startReplay } from './replay.ts'
-import { readBody, readCertificate, readHeader, type StoredHeader } from './source.ts'
-import { compareStates, rootOfState } from './state.ts'
+import { readBody, readCertificate, readHeader, type StoredHeader, unreadable } from './source.ts'
+import { compareStates, treeOfState } from './state.ts'
 
 export interface AuditProgress {
-  phase: 'blocks' | 'indexes' | 'state'
+  phase: 'blocks' | 'indexes' | 'state' | 'history'
   /** Of the phase `blocks`: the height that is checked, of those from `from` to `to`. */
   height: number
   from: number
@@ -54,7 +55,8 @@ export interface AuditReport {
 }
 
 const MEND =
-  'The ledger folder is damaged: stop the node, move the folder aside and start again: the node fetches the blocks from its peers.'
+  'The ledger is damaged: run `quorate ledger repair --home DIR --from-peers-only`, which sets it aside and keeps the evidence, and start ' +
+  'the node: it fetches the blocks from its peers.'
 const EXECUTION_MEND =
   'Run this with the release that the network runs. If it comes out the same there, keep the folder and report it: the blocks, or what executes them, are not what validators signed.'
 
@@ -125,8 +127,8 @@ const emptyReport = ({ genesisHash }: Network): AuditReport => ({
 async function runAudit(audit: Audit): Promise<void> {
   const { store, report, options } = audit
   const head = readHead(store)
-  const highest = await lastHeight(store, 'header')
   if (head === undefined) {
+    const highest = await lastHeight(store, 'header', 0)
     refuse(
       highest === undefined ? undefined : finding(highest, 'the head', 'an entry', 'none, though there are blocks'),
     )
@@ -138,6 +140,9 @@ async function runAudit(audit: Audit): Promise<void> {
   const { oldest, certified } = report
   if (certified > head.height || certified < oldest)
     refuse(finding(certified, 'the certified height', `a height from ${oldest} to ${head.height}`, certified))
+  const oldestState = readOldestState(store)
+  if (oldestState > head.height)
+    refuse(finding(oldestState, 'the oldest state', `a height up to ${head.height}`, oldestState))
   if (options.replayIn !== undefined) await beginReplay(audit, options.replayIn)
   await checkKeptHeaders(audit)
   const indexes = createIndexAudit(store)
@@ -267,23 +272,28 @@ async function verify({ verifier, report }: Audit, items: SignedItem[]): Promise
 async function checkSurplus({ store, report }: Audit): Promise<void> {
   const { head, oldest } = report
   for (const kind of ['header', 'batch', 'receipts', 'certificate'] as const) {
-    const last = await lastHeight(store, kind)
+    const last = await lastHeight(store, kind, head + 1)
     if (last !== undefined && last > head) refuse(finding(last, `the ${kind}`, `none above the head at ${head}`, 'one'))
     const isBody = kind === 'batch' || kind === 'receipts'
-    const first = isBody && oldest > 0 ? await firstHeight(store, kind) : undefined
+    const first = isBody && oldest > 0 ? await firstHeight(store, kind, oldest) : undefined
     if (first !== undefined && first <= oldest)
       refuse(finding(first, `the ${kind}`, `none up to the base at ${oldest}`, 'one'))
   }
 }
 
-const lastHeight = (store: Store, kind: HeightKind) => edgeHeight(store, kind, true)
-const firstHeight = (store: Store, kind: HeightKind) => edgeHeight(store, kind, false)
+const lastHeight = (store: Store, kind: HeightKind, ifDamaged: number) => edgeHeight(store, kind, true, ifDamaged)
+const firstHeight = (store: Store, kind: HeightKind, ifDamaged: number) => edgeHeight(store, kind, false, ifDamaged)
 
-async function edgeHeight(store: Store, kind: HeightKind, reverse: boolean): Promise<number | undefined> {
+/** `ifDamaged`: the height to name where the entry cannot be read, all others being intact. */
+async function edgeHeight(store: Store, kind: HeightKind, reverse: boolean, ifDamaged: number) {
   const cursor = store.cursor({ ...kindRange(kind), reverse, limit: 1 })
   try {
     const entry = await cursor.next()
     return entry === undefined ? undefined : readHeight(entry[0], 1)
+  } catch (error) {
+    const reason = unreadable(error)
+    if (reason === undefined) throw error
+    throw new Stopped(finding(ifDamaged, `the ${kind}`, 'none, or an intact one', reason), MEND)
   } finally {
     await cursor.close()
   }
@@ -295,9 +305,12 @@ async function checkState(audit: Audit, stateRoot: string): Promise<void> {
   progress(audit, 'state', head)
   // Key by key first: that says which one is wrong.
   if (replay !== undefined) refuse(await compareStates(store, replay.store, head))
-  const { root, keys } = orRefuse(await rootOfState(store, head, () => progress(audit, 'state', head)))
+  const { state, keys } = orRefuse(await treeOfState(store, head, () => progress(audit, 'state', head)))
   report.stateKeys = keys
+  const root = state.root()
   if (root !== stateRoot) refuse(finding(head, 'the state', `the root ${stateRoot}`, root))
+  const oldest = Math.max(report.oldest, readOldestState(store))
+  refuse(await checkHistory({ store, state, head, oldest, onHeight: (height) => progress(audit, 'history', height) }))
 }
 
 function progress({ options, report }: Audit, phase: AuditProgress['phase'], height: number): void {

@@ -19,8 +19,8 @@ interface VerifyOptions {
 const HELP = `
 The node must be stopped. Nothing in its home is changed. Checked of every block kept, lowest first: the header's hash, its link to the one
 before and its validators, the certificate's signatures, the batch against its digest, the transactions and receipts against their roots, and
-that every index leads to it; at the end the state against the head's state root. It ends at the first fault and tells where it is, what was
-expected and what is there.
+that every index leads to it; at the end the state against the head's state root, and the state as it was, back to the oldest height kept,
+against the root of every height. It ends at the first fault and tells where it is, what was expected and what is there.
 
 --replay checks the transactions' signatures too and runs every block again, from genesis or from the oldest state kept, comparing each
 receipt, root and header. It needs room for the state and the headers under --temp.
@@ -56,6 +56,7 @@ export function verifyCommand(run: Run) {
         })
         const seconds = Math.round(performance.now() - startedAt) / 1_000
         line.end()
+        if (report.fault !== null) report.fault.mend = report.fault.mend.replaceAll('--home DIR', `--home ${home}`)
         context.print({ ok: report.fault === null, ...report, seconds }, describe(report, seconds))
         return report.fault === null ? EXIT_OK : EXIT_FAILED
       } finally {

@@ -2,8 +2,8 @@
 import { createStateTree } from './tree.ts'
 
 export interface StateRoot {
-  /** Further entries, in any order; each key once. */
-  add(entries: Iterable<readonly [key: string, value: string]>): void
+  /** Further entries, in any order; a later value takes an earlier one's place, and null removes it. */
+  add(entries: Iterable<readonly [key: string, value: string | null]>): void
   /** In hexadecimal. */
   root(): string
 }

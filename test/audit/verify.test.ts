@@ -120,6 +120,8 @@ describe('an audit', () => {
 
   const header = keys.heightKey('header', 3)
   const batch = keys.heightKey('batch', 4)
+  const undoOf = async (editor: Editor, height: number) =>
+    keys.undoKey(keys.unpackKeys(await editor.get(keys.undoneKey(height)))[0]!, height)
   const firstState = () => Buffer.from('stoken\0balance/')
   const cases: [
     name: string,
@@ -148,6 +150,75 @@ describe('an audit', () => {
     ],
     ['a missing header', 3, 'the header', 'none', (e) => e.remove(header)],
     ['a checksum', 3, 'the header', 'fails its checksum', (e) => e.putRaw(header, Buffer.alloc(80))],
+    [
+      'a checksum of the last header',
+      HEAD,
+      'the header',
+      'fails its checksum',
+      (e) => e.putRaw(keys.heightKey('header', HEAD), Buffer.alloc(80)),
+    ],
+    [
+      'a damaged batch above the head',
+      HEAD + 1,
+      'the batch',
+      'fails its checksum',
+      (e) => e.putRaw(keys.heightKey('batch', 9), Buffer.alloc(80)),
+    ],
+    [
+      'a value of old state',
+      4,
+      'the history of the state',
+      '',
+      async (e) => e.put(await undoOf(e, 4), Buffer.from('\u0001"7"')),
+    ],
+    [
+      'a missing value of old state',
+      4,
+      'the history of the state key "',
+      'none',
+      async (e) => e.remove(await undoOf(e, 4)),
+    ],
+    [
+      'a surplus value of old state',
+      4,
+      'the history of the state key "token\\u0000zz"',
+      'one',
+      (e) => e.put(keys.undoKey(Buffer.from('token\0zz'), 4), Buffer.of(0)),
+    ],
+    [
+      'a change above the head',
+      9,
+      'the history of the state key "token\\u0000zz"',
+      'one',
+      async (e) => {
+        await e.put(keys.undoKey(Buffer.from('token\0zz'), 9), Buffer.of(0))
+        await e.put(keys.undoneKey(9), keys.packKeys([Buffer.from('token\0zz')]))
+      },
+    ],
+    [
+      'a history that begins above the head',
+      9,
+      'the oldest state',
+      '9',
+      (e) => e.put(keys.historyKey, Buffer.concat([keys.heightBytes(9), keys.heightBytes(0)])),
+    ],
+    [
+      'a list of changes that lacks one',
+      4,
+      'the history of the state',
+      '',
+      async (e) => {
+        const list = keys.unpackKeys(await e.get(keys.undoneKey(4)))
+        await e.put(keys.undoneKey(4), keys.packKeys(list.slice(1)))
+      },
+    ],
+    [
+      'a damaged value of old state',
+      4,
+      'the history of the state key "',
+      'fails its checksum',
+      async (e) => e.putRaw(await undoOf(e, 4), Buffer.alloc(9)),
+    ],
     ['bytes that are no header', 3, 'the header', 'canonical form', (e) => e.put(header, Buffer.alloc(80))],
     [
       'a signer twice',
@@ -267,7 +338,8 @@ describe('an audit', () => {
 
   it.each(cases)('finds %s', async (_, height, part, words, edit) => {
     const { fault } = await auditOf(async (editor) => void (await edit(editor)))
-    expect(fault).toMatchObject({ height, mend: expect.stringContaining('fetches the blocks from its peers') })
+    const mend = expect.stringMatching(/ledger repair --home DIR --from-peers-only.*fetches the blocks from its peers/)
+    expect(fault).toMatchObject({ height, mend })
     expect(fault!.part).toContain(part)
     expect(`${fault!.found}`).toContain(words)
     expect(fault!.expected).not.toBe(fault!.found)
