@@ -7,6 +7,7 @@ import { engineHash } from './execution/engine-hash.ts'
 import { createFault, type Fault } from './fault.ts'
 import { newToken, removeControl, writeControl } from './home/control.ts'
 import { type Home, type OpenOptions, openHome } from './home/home.ts'
+import { settleRepair } from './ledger/repair-folders.ts'
 import { settleSwap, swapLedger } from './ledger-swap.ts'
 import { openParts } from './parts.ts'
 
@@ -31,6 +32,7 @@ export async function startNode(homePath: string, options: NodeOptions = {}): Pr
   const { config, genesisHash, paths } = home
   const logger = options.logger ?? pino({ level: config.log.level, base: { node: config.node.name } })
   for (const warning of home.warnings) logger.warn(warning)
+  if (await settleRepair(paths.ledger)) logger.info('a repair of the ledger that was interrupted is finished')
   if (await settleSwap(paths)) logger.info('a ledger made of a snapshot was put in its place')
   let run: Run | undefined
   /** Opening and stopping, one after the other. */

@@ -10,9 +10,9 @@ import { LedgerForeign, LedgerLocked } from '../ledger/errors.ts'
 import type { Fault } from '../ledger/fault.ts'
 import { openLedger } from '../ledger/ledger.ts'
 import { checkFolder } from '../ledger/opening.ts'
+import { repairFolders, settleRepair } from '../ledger/repair-folders.ts'
 import { type Salvage, salvage } from '../ledger/salvage.ts'
 import { assertUnlocked } from '../ledger/store.ts'
-import { syncFolder } from '../synced.ts'
 import type { Genesis } from '../types/epoch.ts'
 import type { Finding } from './finding.ts'
 import { type BlockToTake, takeBlocks } from './import.ts'
@@ -64,11 +64,10 @@ export async function repairLedger(options: RepairOptions): Promise<RepairReport
     evidence: 0,
     ended: null,
   }
-  const work = `${directory}-repair`
-  const built = join(work, 'built')
+  const { work, built } = repairFolders(directory)
   if (!existsSync(directory)) {
-    if (existsSync(built)) await putInPlace(built, directory, report, 'finished')
-    await rm(work, { recursive: true, force: true })
+    if (await settleRepair(directory)) report.outcome = 'finished'
+    else await rm(work, { recursive: true, force: true })
     return report
   }
   await assertUnlocked(directory)
@@ -76,14 +75,16 @@ export async function repairLedger(options: RepairOptions): Promise<RepairReport
     options.onStep?.('checking the ledger')
     report.faults = await checkFolder({ directory, genesisHash, isThorough: true })
     refuseWhatIsNoDamage(report.faults)
-    if (report.faults.length === 0) return report
   }
   await rm(work, { recursive: true, force: true })
+  if (!options.isFromPeersOnly && report.faults.length === 0) return report
   await build(options, work, report)
   await rename(join(work, 'building'), built)
+  // Nothing kept a node from being started meanwhile, if the folder let it.
+  await assertUnlocked(directory)
   report.setAside = await setAside(directory, options.now())
-  await putInPlace(built, directory, report, 'repaired')
-  await rm(work, { recursive: true, force: true })
+  await settleRepair(directory)
+  report.outcome = 'repaired'
   return report
 }
 
@@ -150,15 +151,4 @@ async function setAside(directory: string, now: Date): Promise<string> {
     await rename(directory, place)
     return place
   }
-}
-
-async function putInPlace(
-  built: string,
-  directory: string,
-  report: RepairReport,
-  outcome: RepairReport['outcome'],
-): Promise<void> {
-  await rename(built, directory)
-  await syncFolder(dirname(directory))
-  report.outcome = outcome
 }
