@@ -113,6 +113,24 @@ describe('a folder of LevelDB', () => {
     expect(harmless).toBeLessThan(5)
   })
 
+  it('says which entries a damaged block of a table holds', async () => {
+    const reasons: string[] = []
+    for (const name of await tables()) {
+      const sound = await readFile(join(directory, name))
+      const { blocks } = readTableIndex(sound)
+      for (const { offset } of [blocks[1]!, blocks.at(-1)!]) {
+        await change(name, (bytes) => {
+          bytes[offset + 3]! ^= 1
+        })
+        const [fault] = await checkFiles(directory, { isThorough: true })
+        reasons.push(fault!.reason)
+        await writeFile(join(directory, name), sound)
+      }
+    }
+    expect(reasons.join('\n')).toMatch(/fails its checksum; its entries: batch \d+( to batch \d+)?$/m)
+    expect(reasons.join('\n')).toMatch(/fails its checksum; its entries: (batch \d+ to )?state$/m)
+  })
+
   it.each<[string, () => Promise<void>, string]>([
     ['CURRENT is gone', () => rm(join(directory, 'CURRENT')), 'CURRENT'],
     ['CURRENT is cut', () => truncate(join(directory, 'CURRENT'), 5), 'CURRENT'],

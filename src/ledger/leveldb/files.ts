@@ -9,7 +9,7 @@
 import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { damaged, type Fault } from '../fault.ts'
-import { kinds } from '../keys.ts'
+import { kindOf, kinds, readHeight } from '../keys.ts'
 import { readJournal } from './journal.ts'
 import { type Manifest, readManifest, type TableEntry } from './manifest.ts'
 import { checkDataBlock, type DataBlock, readEnds, readEntries, readTableIndex, TableFault } from './table.ts'
@@ -96,7 +96,8 @@ async function tableFault(path: string, entry: TableEntry, isThorough: boolean):
     const { blocks } = readTableIndex(file)
     let before: Buffer | undefined
     for (const block of blocks) {
-      if (isThorough || !isBulk(before ?? entry.smallest, block.last)) checkDataBlock(file, block)
+      const first = before ?? entry.smallest
+      if (isThorough || !isBulk(first, block.last)) checkBetween(file, block, first)
       before = block.last
     }
     return boundsFault(file, blocks, entry)
@@ -104,6 +105,26 @@ async function tableFault(path: string, entry: TableEntry, isThorough: boolean):
     if (error instanceof TableFault) return error.message
     throw error
   }
+}
+
+/** Says too which entries a damaged block holds: what of the ledger is gone with it. */
+function checkBetween(file: Buffer, block: DataBlock, first: Buffer): void {
+  try {
+    checkDataBlock(file, block)
+  } catch (error) {
+    if (!(error instanceof TableFault)) throw error
+    const [from, to] = [nameOf(first), nameOf(block.last)]
+    throw new TableFault(`${error.message}; its entries: ${from === to ? from : `${from} to ${to}`}`)
+  }
+}
+
+const BY_HEIGHT: readonly string[] = ['header', 'batch', 'receipts', 'certificate', 'undone', 'stale', 'writeDigests']
+
+/** An internal key's kind, and its height where it has one. */
+function nameOf(internal: Buffer): string {
+  const key = internal.subarray(0, -8)
+  const kind = kindOf(key)
+  return BY_HEIGHT.includes(kind) && key.length === 9 ? `${kind} ${readHeight(key, 1)}` : kind
 }
 
 function journalFault(file: Buffer): string | undefined {
