@@ -59,6 +59,8 @@ const RETRY_MS = 30_000
 const REPORT_EVERY_MS = 5_000
 /** A snapshot that went away while it was fetched is given up for the newest one so often. */
 const ATTEMPTS_MAX = 5
+/** So many that failed are remembered. */
+const FAILED_MAX = 64
 
 export function createJoin(ports: JoinPorts): Join {
   const peers = createSyncPeers(ports.now)
@@ -70,6 +72,16 @@ export function createJoin(ports: JoinPorts): Join {
   let running = false
   let stopped = false
   const isOver = () => stopped || ports.isStopped()
+  /** Snapshots that could not be had, and how often; the newest at the end. */
+  const failures = new Map<string, number>()
+  const failuresOf = (id: string) => failures.get(id) ?? 0
+
+  function onFailed(id: string): void {
+    const count = failuresOf(id) + 1
+    failures.delete(id)
+    failures.set(id, count)
+    if (failures.size > FAILED_MAX) failures.delete(failures.keys().next().value!)
+  }
 
   /** Whether blocks would take far longer, or are nowhere to be had. */
   function isWorthwhile(): boolean {
@@ -102,10 +114,11 @@ export function createJoin(ports: JoinPorts): Join {
     const from = ports.position().h
     current = { to: ports.claimedHeight() }
     for (let attempt = 0; attempt < ATTEMPTS_MAX && !isOver(); attempt++) {
-      const found = await findManifest({ ...ports, peers, known: () => known.size, isOver, above: from })
+      const found = await findManifest({ ...ports, peers, isOver, above: from, failuresOf })
       if (found === undefined || isOver()) break
       current.to = found.manifest.header.height
       if (await take(from, found)) return true
+      onFailed(found.id)
     }
     if (!isOver()) ports.report({ from }, 'no snapshot could be fetched: fetching blocks instead')
     return false

@@ -1,6 +1,7 @@
 // Fetching the chunks of one snapshot from several peers at once. A late one is asked of another peer as well, and the first good answer
 // counts; one that is not the manifest's costs its sender the connection.
 import type { JoinPorts } from '../join.ts'
+import { CHUNK_BYTES_GOAL } from '../snapshot/cut.ts'
 import type { SyncPeer, SyncPeers } from '../sync/peers.ts'
 import { snapshotRequestCodec } from '../types/fetch.ts'
 import { encode } from '../types/schema.ts'
@@ -30,8 +31,11 @@ const REQUEST_TIMEOUT_MS = 10_000
 /** A chunk that nobody brought in this time is asked of another peer as well. */
 const LATE_MS = 2_000
 const ASKERS_MAX = 3
-/** Without a single chunk for so long the snapshot is given up. */
-const STALLED_MS = 30_000
+/** How far it is, is looked at so often. */
+const PACE_MS = 30_000
+/** In that time so many bytes, or chunks where they are smaller than usual; what is slower is given up: whoever has it drips. */
+const PACE_CHUNKS = PACE_MS / LATE_MS
+const PACE_BYTES = PACE_CHUNKS * CHUNK_BYTES_GOAL
 
 /** True once every chunk is there, false where this snapshot cannot be had any more. */
 export function fetchChunks(ports: ChunkPorts): Promise<boolean> {
@@ -46,7 +50,7 @@ export function fetchChunks(ports: ChunkPorts): Promise<boolean> {
   let open = 0
   let isDone = false
   let cancelLook: (() => void) | undefined
-  let progressAt = now()
+  let pace = { since: now(), chunks: 0, bytes: 0 }
 
   function finish(isWhole: boolean): void {
     isDone = true
@@ -57,8 +61,7 @@ export function fetchChunks(ports: ChunkPorts): Promise<boolean> {
   function pump(): void {
     if (isDone) return
     if (wanted.size === 0) return finish(true)
-    const isHopeless = now() - progressAt > STALLED_MS || (open === 0 && without.size >= ports.known().size)
-    if (ports.isOver() || isHopeless) return finish(false)
+    if (ports.isOver() || isTooSlow() || (open === 0 && isNowhere())) return finish(false)
     for (const each of wanted.values()) {
       if (open >= OPEN_MAX) break
       if (!isDue(each)) continue
@@ -68,6 +71,19 @@ export function fetchChunks(ports: ChunkPorts): Promise<boolean> {
     // Late answers, peers put aside for a while, and a standstill are noticed by looking again.
     cancelLook?.()
     cancelLook = ports.after(LATE_MS, pump)
+  }
+
+  function isTooSlow(): boolean {
+    if (now() - pace.since < PACE_MS) return false
+    const { chunks, bytes } = pace
+    pace = { since: now(), chunks: 0, bytes: 0 }
+    return chunks < PACE_CHUNKS && bytes < PACE_BYTES
+  }
+
+  /** Of the peers there are now, none has it. */
+  function isNowhere(): boolean {
+    const names = new Set([...without].map(({ id }) => id))
+    return [...ports.known().keys()].every((peer) => names.has(peer))
   }
 
   const isDue = ({ askers, askedAt }: Wanted) =>
@@ -107,7 +123,8 @@ export function fetchChunks(ports: ChunkPorts): Promise<boolean> {
       return
     }
     peers.onGood(peer, height, now() - askedAt >= LATE_MS)
-    progressAt = now()
+    pace.chunks++
+    pace.bytes += bytes.length
     wanted.delete(index)
     ports.onProgress(wanted.size)
   }
