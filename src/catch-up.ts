@@ -65,6 +65,8 @@ export function createCatchUp(ports: CatchUpPorts): CatchUp {
     holdBlocks: (isHeld) => sync.hold(isHeld),
     onBuilt: ports.takeLedger,
     isStopped: () => core.state.diverged || !config.ledger.joinBySnapshot,
+    onError: (err) =>
+      logger.error({ err }, 'a snapshot could not be kept: fetching blocks instead; make room if the disk is full'),
   })
   const sync = createSync({
     ...shared,

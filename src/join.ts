@@ -33,8 +33,8 @@ export interface JoinPorts {
   /** There is a ledger made of a snapshot: the node is to take it and start again on it. */
   onBuilt(height: number): void
   isStopped(): boolean
-  /** This node's own failure, not a peer's. */
-  onError(error: unknown): void
+  /** This node's own failure, not a peer's, a full disk above all. It costs no more than the snapshot: blocks are fetched instead. */
+  onError(error: Error): void
   report(detail: object, message: string): void
   /** Milliseconds on a clock that never jumps. */
   now(): number
@@ -56,6 +56,8 @@ export interface Join {
 const FAR_INTERVALS = 2
 /** After an attempt that came to nothing. */
 const RETRY_MS = 30_000
+/** After a failure of this node's own: a disk that was full does not fill again at once. */
+const OWN_RETRY_MS = 600_000
 const REPORT_EVERY_MS = 5_000
 /** A snapshot that went away while it was fetched is given up for the newest one so often. */
 const ATTEMPTS_MAX = 5
@@ -97,16 +99,24 @@ export function createJoin(ports: JoinPorts): Join {
     ports.holdBlocks(true)
     join()
       .then((isBuilt) => {
-        if (isBuilt || stopped) return
-        retryAt = ports.now() + RETRY_MS
-        current = undefined
-        running = false
-        ports.holdBlocks(false)
+        if (!isBuilt) giveUp(RETRY_MS)
       })
-      .catch((error) => {
+      .catch(async (error) => {
         // The worker ends under what it is asked when the node stops.
-        if (!stopped) ports.onError(error)
+        if (stopped) return
+        ports.onError(error)
+        // The ledger that is there needs the room more.
+        await ports.ask({ kind: 'discard' }).catch(() => undefined)
+        giveUp(OWN_RETRY_MS)
       })
+  }
+
+  function giveUp(retryMs: number): void {
+    if (stopped) return
+    retryAt = ports.now() + retryMs
+    current = undefined
+    running = false
+    ports.holdBlocks(false)
   }
 
   /** True once there is a ledger to take. */

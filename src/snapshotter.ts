@@ -1,5 +1,6 @@
 // The snapshot worker's composition root, behind the thread that votes: it makes snapshots of the ledger's state, keeps
 // the chunks of one that is being fetched, and makes a ledger out of them.
+import { rm } from 'node:fs/promises'
 import { workerData } from 'node:worker_threads'
 import { openLedger } from './ledger/ledger.ts'
 import { ChunkDamaged, restoreLedger } from './restoring.ts'
@@ -28,6 +29,8 @@ export type SnapshotterQuestion =
   | { kind: 'open'; manifest: Uint8Array }
   | { kind: 'take'; index: number; bytes: Uint8Array }
   | { kind: 'build' }
+  /** Nothing of it is kept. */
+  | { kind: 'discard' }
 export type SnapshotterAnswer =
   | ({ kind: 'made' } & MadeSnapshot)
   /** The state at that height is not kept any more, or the node stops. */
@@ -37,6 +40,7 @@ export type SnapshotterAnswer =
   /** `fault`: why the chunk is not the manifest's. */
   | { kind: 'taken'; fault: string | undefined }
   /** `damaged`: the chunk whose file was changed since. */
+  | { kind: 'discarded' }
   | { kind: 'built'; keys: number; damaged: number | undefined }
 
 const options: SnapshotterOptions = workerData
@@ -92,6 +96,10 @@ async function answer(question: SnapshotterQuestion): Promise<SnapshotterAnswer>
       return { kind: 'taken', fault: await incoming.take(question.index, question.bytes) }
     case 'build':
       return build()
+    case 'discard':
+      incoming = undefined
+      for (const folder of [snapshotIncoming, ledgerIncoming]) await rm(folder, { recursive: true, force: true })
+      return { kind: 'discarded' }
   }
 }
 

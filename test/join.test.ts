@@ -1,4 +1,5 @@
 // Joining by a snapshot over a fake network in fast time; the files are real. Whatever peers answer, only the certified state gets in.
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join as pathOf } from 'node:path'
@@ -89,7 +90,8 @@ describe('joining by a snapshot', () => {
     options: {
       h?: number
       claimed?: number
-      stopped?: () => boolean /** Requests never run out of time. */
+      stopped?: () => boolean
+      fails?: (kind: string) => boolean /** Requests never run out of time. */
       isPatient?: boolean
     } = {},
   ) {
@@ -98,6 +100,7 @@ describe('joining by a snapshot', () => {
     const blamed: [peer: string, reason: string][] = []
     const requests: { peer: string; request: SnapshotRequest }[] = []
     const holds: boolean[] = []
+    const errors: string[] = []
     const timers = new Set<NodeJS.Timeout>()
     let incoming: Incoming | undefined
     let built: number | undefined
@@ -114,6 +117,7 @@ describe('joining by a snapshot', () => {
       return answered
     }) as AskSnapshotter
     async function answer(question: Parameters<AskSnapshotter>[0]) {
+      if (options.fails?.(question.kind)) throw new Error('ENOSPC: no space left on device, write')
       switch (question.kind) {
         case 'resumable':
           return { kind: 'resumable', height: (await readIncoming(folder))?.header.height }
@@ -124,6 +128,9 @@ describe('joining by a snapshot', () => {
           return { kind: 'taken', fault: await incoming!.take(question.index, question.bytes) }
         case 'build':
           return { kind: 'built', keys: 0, damaged: undefined }
+        case 'discard':
+          await rm(folder, { recursive: true })
+          return { kind: 'discarded' }
         case 'make':
           throw new Error('it makes none')
       }
@@ -158,9 +165,7 @@ describe('joining by a snapshot', () => {
         built = height
       },
       isStopped: options.stopped ?? (() => false),
-      onError(error) {
-        throw error
-      },
+      onError: ({ message }) => void errors.push(message),
       report() {},
       now,
       after,
@@ -170,6 +175,7 @@ describe('joining by a snapshot', () => {
       blamed,
       requests,
       holds,
+      errors,
       built: () => built,
       position,
       say() {
@@ -182,6 +188,7 @@ describe('joining by a snapshot', () => {
           await new Promise((resolve) => setTimeout(resolve, 1_000 / FASTER))
         }
         join.stop()
+        if (options.fails === undefined) expect(errors).toEqual([])
         for (const timer of timers) clearTimeout(timer)
       },
     }
@@ -320,6 +327,23 @@ describe('joining by a snapshot', () => {
     await one.run(undefined, 5)
     expect([one.requests, one.holds]).toEqual([[], []])
   })
+
+  it.each(['open', 'take', 'build'] as const)(
+    'a full disk at "%s" ends no node: blocks are fetched instead',
+    async (kind) => {
+      let isFull = true
+      const one = world({ a: honest, b: honest }, { fails: (asked) => isFull && asked === kind })
+      await one.run(() => one.holds.length >= 2, 50)
+      expect([one.built(), one.holds, one.blamed]).toEqual([undefined, [true, false], []])
+      expect(one.errors).toEqual([expect.stringContaining('ENOSPC')])
+      // The room is given back to the ledger that is there.
+      expect(existsSync(folder)).toBe(false)
+      isFull = false
+      const again = world({ a: honest, b: honest })
+      await again.run()
+      expect(again.built()).toBe(1_200)
+    },
+  )
 
   it('is for any gap where f+1 validators have pruned the next block', async () => {
     const h = 1_150

@@ -1,8 +1,9 @@
 // What is kept and served: the newest few, longer while somebody fetches one, never one that is damaged.
-import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sha256 } from '../../src/crypto/hash.ts'
 import { openSnapshotWriter, snapshotFolder } from '../../src/snapshot/files.ts'
 import { createShelf } from '../../src/snapshot/shelf.ts'
 import { snapshotOf, stateOf } from './support.ts'
@@ -76,6 +77,31 @@ describe('the shelf', () => {
       await shelf.answer(chunk(height, 0))
     }
     expect(shelf.heights()).toEqual([300, 200])
+  })
+
+  it('is not kept from the others by what cannot be read, and looks again the next time', async () => {
+    await put(100)
+    await writeFile(join(root, '200'), 'a file in the place of a folder')
+    await put(300)
+    await rm(join(root, '300', 'checksums'))
+    await mkdir(join(root, '300', 'checksums'))
+    const shelf = shelfOf(2)
+    await shelf.refresh()
+    expect([shelf.heights(), dropped.map(([height]) => height)]).toEqual([[100], [300, 200]])
+    await rm(join(root, '200'))
+    await put(200)
+    await shelf.refresh()
+    expect(shelf.heights()).toEqual([200, 100])
+  })
+
+  it('drops one whose manifest is of another format', async () => {
+    await put(100)
+    const bytes = Buffer.from('another format')
+    await writeFile(join(root, '100', 'manifest'), bytes)
+    await writeFile(join(root, '100', 'checksums'), sha256(bytes))
+    const shelf = shelfOf(2)
+    await shelf.refresh()
+    expect([shelf.heights(), dropped.length, await readdir(root)]).toEqual([[], 1, []])
   })
 
   it('drops one with a damaged file as soon as that shows', async () => {
