@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { sha256 } from '../crypto/hash.ts'
 import { syncFolder, writeSynced } from '../synced.ts'
 import { equalBytes } from '../types/hex.ts'
-import { decode } from '../types/schema.ts'
+import { DecodeError, decode } from '../types/schema.ts'
 import { EMPTY, type Manifest, manifestCodec } from '../types/snapshot.ts'
 
 const HASH_BYTES = 32
@@ -83,7 +83,9 @@ export async function openSnapshot(directory: string): Promise<StoredSnapshot> {
   const isSum = (bytes: Uint8Array, place: number) =>
     equalBytes(sha256(bytes), checksums.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES))
   if (!isSum(manifestBytes, 0)) throw damaged('manifest')
-  const manifest = decode(manifestCodec, manifestBytes)
+  const manifest = decodeManifest(manifestBytes)
+  if (manifest === undefined)
+    throw new DamagedSnapshot(`${manifestFile(directory)} is of a format that this version does not know`)
   const places = new Map(chunksOf(manifest).map((index, place) => [index, place + 1]))
   return {
     manifest,
@@ -95,6 +97,16 @@ export async function openSnapshot(directory: string): Promise<StoredSnapshot> {
       if (bytes === undefined || !isSum(bytes, place)) throw damaged(`chunk-${index}`)
       return bytes
     },
+  }
+}
+
+/** Undefined where the bytes are no manifest. */
+export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
+  try {
+    return decode(manifestCodec, bytes)
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
   }
 }
 

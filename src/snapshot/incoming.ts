@@ -2,7 +2,14 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { decode } from '../types/schema.ts'
 import { type Manifest, manifestCodec } from '../types/snapshot.ts'
-import { chunksOf, openSnapshotWriter, readChunkFile, readManifestFile, type SnapshotWriter } from './files.ts'
+import {
+  chunksOf,
+  decodeManifest,
+  openSnapshotWriter,
+  readChunkFile,
+  readManifestFile,
+  type SnapshotWriter,
+} from './files.ts'
 import { readChunk } from './verify.ts'
 
 export interface Incoming {
@@ -43,11 +50,7 @@ export async function openIncoming(directory: string, manifestBytes: Uint8Array)
 /** The manifest of what was being fetched; it was verified when it was put there. Undefined where there is none, or no readable one. */
 export async function readIncoming(directory: string): Promise<Manifest | undefined> {
   const bytes = await readManifestFile(directory)
-  try {
-    return bytes === undefined ? undefined : decode(manifestCodec, bytes)
-  } catch {
-    return undefined
-  }
+  return bytes === undefined ? undefined : decodeManifest(bytes)
 }
 
 /** Makes it one of the snapshots that are kept; where it is not whole it is removed. */

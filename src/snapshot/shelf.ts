@@ -16,7 +16,7 @@ export interface ShelfOptions {
   root: string
   /** How many are kept. */
   kept: number
-  /** A damaged snapshot was dropped; `reason` says which file. */
+  /** A snapshot is not served: it was damaged and is removed, or cannot be read; `reason` says which file. */
   onDropped(height: number, reason: string): void
   /** Milliseconds on a clock that never jumps. */
   now(): number
@@ -51,15 +51,23 @@ export function createShelf({ root, kept, onDropped, now }: ShelfOptions): Shelf
   async function refresh(): Promise<void> {
     for (const height of await listSnapshots(root)) {
       if (snapshots.has(height)) continue
-      try {
-        snapshots.set(height, { ...(await openSnapshot(snapshotFolder(root, height))), askedAt: undefined })
-      } catch (error) {
-        await drop(height, error)
-      }
+      await attempt(height, async () => {
+        const opened = await openSnapshot(snapshotFolder(root, height))
+        snapshots.set(height, { ...opened, askedAt: undefined })
+      })
     }
     for (const height of outdated()) {
       snapshots.delete(height)
-      await removeSnapshot(root, height)
+      await attempt(height, () => removeSnapshot(root, height))
+    }
+  }
+
+  /** What goes wrong with one snapshot keeps no other from being served or removed. */
+  async function attempt(height: number, action: () => Promise<void>): Promise<void> {
+    try {
+      await action().catch((error) => drop(height, error))
+    } catch (error) {
+      onDropped(height, `${(error as Error).message}; it is left where it is`)
     }
   }
 
@@ -88,7 +96,7 @@ export function createShelf({ root, kept, onDropped, now }: ShelfOptions): Shelf
 
   return {
     refresh() {
-      refreshing = refreshing.then(refresh)
+      refreshing = refreshing.catch(() => undefined).then(refresh)
       return refreshing
     },
     heights,
