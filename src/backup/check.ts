@@ -1,6 +1,6 @@
 // What can be said of a backup before its blocks are read: whose it is, whether its chain has no gap, and whether each file is the one
 // that was written.
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Network } from '../audit/network.ts'
 import { genesisHash as hashOfGenesis } from '../crypto/digest.ts'
@@ -8,8 +8,8 @@ import { readGenesisDraft } from '../genesis/document.ts'
 import { BackupError, edited, truncated } from './error.ts'
 import { describeFile, filesIn } from './files.ts'
 import type { Backup } from './folder.ts'
-import { MANIFEST } from './manifest.ts'
-import { BLOCKS, GENESIS } from './parts.ts'
+import { type FiledPart, MANIFEST } from './manifest.ts'
+import { BLOCKS, GENESIS, partBytesMax } from './parts.ts'
 
 export function checkNetwork({ folder, manifest }: Backup, { genesis, genesisHash }: Network): void {
   if (manifest.genesisHash === genesisHash && manifest.network === genesis.chainId) return
@@ -66,15 +66,25 @@ async function checkFiles({ folder, manifest }: Backup, onRead: (bytes: number) 
   if (stranger !== undefined) throw edited(folder, stranger, 'the manifest does not name it')
   for (const expected of manifest.files) {
     const { name } = expected
-    const found = await describeFile(folder, name, onRead).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') throw truncated(folder, name, 'it is missing')
-      throw error
-    })
-    if (found.bytes < expected.bytes)
-      throw truncated(folder, name, `it has ${found.bytes} of its ${expected.bytes} bytes`)
-    if (found.bytes > expected.bytes || found.sha256 !== expected.sha256)
+    await checkLength(folder, expected)
+    const found = await describeFile(folder, name, onRead)
+    if (found.bytes !== expected.bytes || found.sha256 !== expected.sha256)
       throw edited(folder, name, `its SHA-256 is ${found.sha256}, expected ${expected.sha256}`)
   }
+}
+
+/** Before it is read: some things never end, and some parts are read as a whole. */
+async function checkLength(folder: string, { name, bytes }: FiledPart): Promise<void> {
+  const found = await stat(join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw truncated(folder, name, 'it is missing')
+    throw error
+  })
+  if (!found.isFile()) throw edited(folder, name, 'it is no file')
+  if (found.size < bytes) throw truncated(folder, name, `it has ${found.size} of its ${bytes} bytes`)
+  if (found.size > bytes) throw edited(folder, name, `it has ${found.size} bytes, expected ${bytes}`)
+  const bytesMax = partBytesMax(name)
+  if (bytes > bytesMax)
+    throw edited(folder, MANIFEST, `it says that ${name} has ${bytes} bytes, at most ${bytesMax} are possible`)
 }
 
 async function checkGenesis({ folder }: Backup, { genesisHash }: Network): Promise<void> {

@@ -23,6 +23,8 @@ export function viewOfBackup({ name, folder, id, bytes, manifest }: Backup) {
 const NAME = /^\d{8}T\d{9}Z-\d{1,16}-(full|incremental)$/
 /** What is being made has such a name until it is whole. */
 const MAKING = /^\.making-[0-9a-f]{16}$/
+/** Well above what the largest has. */
+const MANIFEST_BYTES_MAX = 4 * 1024 * 1024
 /** An incremental each quarter of an hour for months: reading the manifests takes well below a second. */
 const CHAIN_MAX = 10_000
 
@@ -33,16 +35,26 @@ export const backupName = (created: string, height: number, kind: BackupKind): s
 /** Throws BackupError where the folder is no backup or its manifest was edited. Its other files are not looked at. */
 export async function readBackup(folder: string): Promise<Backup> {
   const path = resolve(folder)
-  const text = await readFile(join(path, MANIFEST), 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause
+  const text = await readManifestText(path).catch((cause: NodeJS.ErrnoException) => {
+    const isMissing = cause.code === 'ENOENT' || cause.code === 'ENOTDIR'
     const mend = '`quorate backup list` shows those there are'
-    throw new BackupError('BACKUP_UNREADABLE', `There is no backup at ${path}: it has no ${MANIFEST}; ${mend}.`, {
-      cause,
-    })
+    const reason = isMissing
+      ? `There is no backup at ${path}: it has no ${MANIFEST}; ${mend}.`
+      : `The backup ${path} cannot be read: ${cause.message}. Mend that, or name another one; ${mend}.`
+    throw new BackupError('BACKUP_UNREADABLE', reason, { cause })
   })
   const manifest = parseManifest(text, path)
   const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)
   return { name: basename(path), folder: path, id: manifestId(text), manifest, bytes }
+}
+
+async function readManifestText(folder: string): Promise<string> {
+  const path = join(folder, MANIFEST)
+  const found = await stat(path)
+  if (!found.isFile()) throw new Error(`${MANIFEST} is no file`)
+  if (found.size > MANIFEST_BYTES_MAX)
+    throw new Error(`${MANIFEST} has ${found.size} bytes, at most ${MANIFEST_BYTES_MAX} are possible`)
+  return await readFile(path, 'utf8')
 }
 
 /** Oldest first. A backup whose manifest cannot be used is left out and told to `onFault`. */

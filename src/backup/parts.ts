@@ -2,6 +2,7 @@
 import type { CertifiedHeader } from '../ledger/builder.ts'
 import { certificateCodec, headerCodec } from '../types/block.ts'
 import { decode, encode, list, struct } from '../types/schema.ts'
+import { CHUNK_BYTES_MAX } from '../types/snapshot.ts'
 import type { BackupKind } from './manifest.ts'
 
 export const GENESIS = 'genesis.json'
@@ -11,6 +12,12 @@ export const BLOCKS = 'blocks'
 export const SNAPSHOT = 'snapshot'
 export const HEADERS = 'headers'
 export const README = 'README.md'
+
+const PART_BYTES_MAX = 256 * 1024 * 1024
+
+/** What can be read as a whole; the blocks are read one by one. */
+export const partBytesMax = (name: string): number =>
+  name === BLOCKS ? Number.POSITIVE_INFINITY : name.startsWith(`${SNAPSHOT}/`) ? CHUNK_BYTES_MAX : PART_BYTES_MAX
 
 const headersCodec = struct('quorate/headers/1', {
   headers: list(struct('', { header: headerCodec, certificate: certificateCodec }), 1_000_000),

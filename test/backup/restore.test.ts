@@ -1,10 +1,12 @@
 // Restoring: what comes out is the ledger that was backed up, and everything that is not what the network certified is refused.
+import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { describeFile } from '../../src/backup/files.ts'
-import { type Backup, readBackup } from '../../src/backup/folder.ts'
+import { type Backup, listBackups, readBackup } from '../../src/backup/folder.ts'
 import { formatManifest, type Manifest, sealManifest } from '../../src/backup/manifest.ts'
 import { restoreBackup } from '../../src/backup/restore.ts'
 import { blockHash as hashOfHeader } from '../../src/crypto/digest.ts'
@@ -16,6 +18,7 @@ import { chunkCodec, manifestCodec } from '../../src/types/snapshot.ts'
 import { certify } from '../audit/chain.ts'
 import { backUp, type Chain, chainOf, shortened, temporaryFolder } from './support.ts'
 
+const run = promisify(execFile)
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let three: Chain
 let five: Chain
@@ -221,6 +224,38 @@ describe('a backup is refused', () => {
       await rm(strange)
     }
     expect(await restore()).toMatchObject({ height: 5 })
+  })
+
+  it.each([
+    ['a link to what never ends', (path: string) => symlink('/dev/zero', path)],
+    ['a folder', (path: string) => mkdir(path)],
+    ['a pipe', (path: string) => run('mkfifo', [path])],
+  ])('where a file is %s, without reading it', async (_, put) => {
+    for (const name of ['genesis.json', 'blocks', 'snapshot/chunk-0']) {
+      const path = join(full.folder, name)
+      await rename(path, `${root}/kept`)
+      await put(path)
+      await refused('BACKUP_EDITED', new RegExp(`${name} is not what was written: it is no file`))
+      await rm(path, { recursive: true })
+      await rename(`${root}/kept`, path)
+    }
+    const manifest = join(full.folder, 'manifest.json')
+    await rm(manifest)
+    await put(manifest)
+    await refused('BACKUP_UNREADABLE', 'manifest.json is no file', full)
+    expect(await listBackups(root)).toHaveLength(1)
+  })
+
+  it('where a manifest that fits says more of a file than there can be', async () => {
+    for (const name of ['snapshot/chunk-0', 'snapshot/manifest', 'genesis.json']) {
+      const path = join(full.folder, name)
+      const kept = await readFile(path)
+      await truncate(path, 2 ** 40)
+      const files = full.manifest.files.map((file) => (file.name === name ? { ...file, bytes: 2 ** 40 } : file))
+      await writeFile(join(full.folder, 'manifest.json'), formatManifest(sealManifest({ ...full.manifest, files })))
+      await refused('BACKUP_EDITED', `${name} has 1099511627776 bytes`, full.folder)
+      await writeFile(path, kept)
+    }
   })
 
   it.each<[field: keyof Manifest, value: unknown, code: string]>([
