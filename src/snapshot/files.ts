@@ -8,9 +8,11 @@ import { sha256 } from '../crypto/hash.ts'
 import { syncFolder, writeSynced } from '../synced.ts'
 import { equalBytes } from '../types/hex.ts'
 import { DecodeError, decode } from '../types/schema.ts'
-import { EMPTY, type Manifest, manifestCodec } from '../types/snapshot.ts'
+import { CHUNK_BYTES_MAX, EMPTY, type Manifest, manifestCodec } from '../types/snapshot.ts'
 
 const HASH_BYTES = 32
+/** A manifest and checksums are far smaller. */
+const FILE_BYTES_MAX = CHUNK_BYTES_MAX
 const HEIGHT = /^[1-9]\d{0,15}$/
 const manifestFile = (directory: string) => join(directory, 'manifest')
 const chunkFile = (directory: string, index: number) => join(directory, `chunk-${index}`)
@@ -135,7 +137,13 @@ async function putFile(file: string, bytes: Uint8Array): Promise<void> {
   await rename(temporary, file)
 }
 
-const readIfThere = (file: string): Promise<Buffer | undefined> => readFile(file).catch(undefinedIfMissing)
+/** Nothing is read of what is no file or longer than any can be: a folder that came from anywhere is looked at too. */
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  const found = await stat(file).catch(undefinedIfMissing)
+  if (found === undefined) return undefined
+  if (!found.isFile() || found.size > FILE_BYTES_MAX) return Buffer.alloc(0)
+  return await readFile(file).catch(undefinedIfMissing)
+}
 
 function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code === 'ENOENT') return undefined

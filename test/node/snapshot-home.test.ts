@@ -1,6 +1,6 @@
 // Snapshots of stopped homes, by the command line: made, moved to an empty home, refused where anything of them is not right.
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCli } from '../cli/support.ts'
@@ -53,6 +53,9 @@ describe('quorate snapshot', () => {
     ['a chunk in the place of another', (copy: string) => cp(join(copy, 'chunk-1'), join(copy, 'chunk-2')), /chunk 2/],
     ['an edited manifest', (copy: string) => edit(join(copy, 'manifest')), /its manifest is wrong/],
     ['a truncated manifest', (copy: string) => cutEnd(join(copy, 'manifest')), /its manifest is wrong/],
+    ['a chunk that never ends', (copy: string) => replace(join(copy, 'chunk-5'), '/dev/zero'), /chunk 5/],
+    ['a manifest that never ends', (copy: string) => replace(join(copy, 'manifest'), '/dev/zero'), /manifest/],
+    ['a chunk of a terabyte', (copy: string) => truncate(join(copy, 'chunk-5'), 2 ** 40), /chunk 5/],
     ['no manifest', (copy: string) => rm(join(copy, 'manifest')), /has no file `manifest`/],
   ])('restore refuses %s', async (_, harm, reason) => {
     const copy = `${folder} harmed`
@@ -107,6 +110,11 @@ describe('quorate snapshot', () => {
     expect(network.fatal).toEqual([])
   }, 60_000)
 })
+
+async function replace(file: string, target: string): Promise<void> {
+  await rm(file)
+  await symlink(target, file)
+}
 
 const cutEnd = async (file: string) => truncate(file, (await stat(file)).size - 10)
 
