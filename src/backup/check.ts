@@ -73,6 +73,16 @@ async function checkFiles({ folder, manifest }: Backup, onRead: (bytes: number) 
   }
 }
 
+/** Why the chain could not be restored, by a look at the lengths of its files alone; undefined where nothing is missing or cut off. */
+export async function shortcomingOf(chain: Backup[]): Promise<string | undefined> {
+  try {
+    for (const { folder, manifest } of chain) for (const file of manifest.files) await checkLength(folder, file)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
 /** Before it is read: some things never end, and some parts are read as a whole. */
 async function checkLength(folder: string, { name, bytes }: FiledPart): Promise<void> {
   const found = await stat(join(folder, name)).catch((error: NodeJS.ErrnoException) => {

@@ -8,9 +8,19 @@ import type { LedgerView } from '../ledger/view.ts'
 import { snapshotFolder } from '../snapshot/files.ts'
 import { makeSnapshot, SnapshotStopped } from '../snapshot/make.ts'
 import { syncFolder, writeSynced } from '../synced.ts'
+import { shortcomingOf } from './check.ts'
 import { BackupError } from './error.ts'
 import { describeFile, filesIn } from './files.ts'
-import { type Backup, backupName, chainsOf, listBackups, ofNetwork, readBackup, removeUnfinished } from './folder.ts'
+import {
+  type Backup,
+  backupName,
+  chainsOf,
+  listBackups,
+  ofNetwork,
+  readBackup,
+  readChain,
+  removeUnfinished,
+} from './folder.ts'
 import { type BackupKind, formatManifest, MANIFEST, type Manifest, sealManifest } from './manifest.ts'
 import { BLOCKS, encodeHeaders, GENESIS, HEADERS, README, readmeText, SNAPSHOT } from './parts.ts'
 
@@ -74,7 +84,9 @@ async function findParent({ root, genesis, view }: CreateOptions, to: number): P
   const own = manifest.to < view.oldestHeight() ? undefined : await view.blockHash(manifest.to)
   if (own !== manifest.blockHash)
     return `${name} has another block ${manifest.to} than this ledger, so this one is full`
-  return parent
+  // What is put upon it could not be restored either.
+  const shortcoming = await shortcomingOf(await readChain(parent))
+  return shortcoming === undefined ? parent : `${shortcoming} So this one is full`
 }
 
 async function write(options: CreateOptions, parent: Backup | undefined, to: number): Promise<Backup> {

@@ -1,7 +1,7 @@
 // Backups as they are made: what lies in them, which continues which, and that none is ever half.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { describeFile, filesIn } from '../../src/backup/files.ts'
@@ -121,6 +121,24 @@ describe('an incremental backup', () => {
         await writeFile(join(backup.folder, 'manifest.json'), formatManifest(sealManifest(other)))
       },
       'another block 2',
+    ],
+    [
+      'a file of the chain is cut off',
+      async () => {
+        const full = await backUp(first(1), root)
+        await backUp(first(2), root, { kind: 'incremental' })
+        await truncate(join(full.backup.folder, 'blocks'), 100)
+      },
+      'blocks is not whole',
+    ],
+    [
+      'a file of the chain is gone',
+      async () => {
+        const full = await backUp(first(1), root)
+        await backUp(first(2), root, { kind: 'incremental' })
+        await rm(join(full.backup.folder, 'snapshot'), { recursive: true })
+      },
+      'is missing',
     ],
   ])('becomes a full one where %s, and says why', async (_, prepare, reason) => {
     await prepare()
