@@ -4,6 +4,7 @@ import { epochHash, firstEpoch, genesisHash as hashOfGenesis } from './crypto/di
 import { verify, verifyFast } from './crypto/signer.ts'
 import type { HomePaths } from './home/paths.ts'
 import { refuseOccupied } from './ledger/builder.ts'
+import { placed } from './ledger/errors.ts'
 import { openLedger } from './ledger/ledger.ts'
 import { settleSwap, swapLedger } from './ledger-swap.ts'
 import { createEdge } from './network/edge.ts'
@@ -63,7 +64,9 @@ export async function createHomeSnapshot(
       throw new Error(`the ledger ${paths.ledger} has no certified block yet; start the node and try again later`)
     const view = ledger.stateAt(height)
     const scan = (after: string | undefined, limit: number) => view.scan('', after, limit)
-    const made = await makeSnapshot(root, { header, certificate, scan, isStopped: () => false })
+    const made = await makeSnapshot(root, { header, certificate, scan, isStopped: () => false }).catch((error) => {
+      throw placed(error, root)
+    })
     return { ...made, folder: snapshotFolder(root, height) }
   } finally {
     await ledger.close()

@@ -1,5 +1,6 @@
 // Writes the certified blocks of a ledger that no node has open into a block file.
 import { createBlockFile } from '../ledger/block-file.ts'
+import { placed } from '../ledger/errors.ts'
 import { openLedger } from '../ledger/ledger.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { networkOf } from './network.ts'
@@ -68,7 +69,7 @@ export async function exportBlocks(options: ExportOptions): Promise<ExportReport
       return { genesisHash, from, until, blocks, transactions, bytes }
     } catch (error) {
       await writer.abandon()
-      throw error
+      throw placed(error, file)
     }
   } finally {
     await ledger.close()

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createBlockFile } from '../ledger/block-file.ts'
+import { placed } from '../ledger/errors.ts'
 import type { LedgerView } from '../ledger/view.ts'
 import { snapshotFolder } from '../snapshot/files.ts'
 import { makeSnapshot, SnapshotStopped } from '../snapshot/make.ts'
@@ -115,7 +116,7 @@ async function write(options: CreateOptions, parent: Backup | undefined, to: num
     return await finish(making, join(root, backupName(created, to, kind)), manifest)
   } catch (error) {
     await rm(making, { recursive: true, force: true })
-    throw error instanceof SnapshotStopped ? stopped() : error
+    throw error instanceof SnapshotStopped ? stopped() : placed(error, root)
   }
 }
 
@@ -149,11 +150,11 @@ async function writeBlocks(options: CreateOptions, making: string, from: number,
       await file.append({ ...block, certificate: block.certificate ?? null })
       options.onProgress('blocks', height - from + 1, to - from + 1)
     }
+    await file.finish()
   } catch (error) {
     await file.abandon()
     throw error
   }
-  await file.finish()
 }
 
 /** From what lies on the disk, so that what is hashed is what can be read again. */

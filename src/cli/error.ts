@@ -32,6 +32,7 @@ const SYSTEM_REASONS: Record<string, string> = {
   ENOTDIR: 'a part of the path is not a folder: check the path',
   EISDIR: 'it is a folder, a file was expected: check the path',
   ENOSPC: 'the disk is full: make room and try again',
+  LEVEL_IO_ERROR: 'the disk refused it: make room if it is full, else check the disk, and try again',
   EADDRINUSE: 'the address is in use: stop the other program, or choose another port',
   EROFS: 'the file system is read-only: choose another place',
 }

@@ -9,6 +9,13 @@ export class LedgerDamaged extends Error {
   }
 }
 
+/** A write that failed, a full disk above all, does not say itself where: its message then does. */
+export function placed(error: unknown, place: string): unknown {
+  if (!(error instanceof Error) || !('errno' in error) || 'path' in error) return error
+  error.message += ` in ${place}`
+  return Object.assign(error, { path: place })
+}
+
 /** Another process has the folder open. */
 export class LedgerLocked extends Error {
   readonly code = 'LEDGER_LOCKED'

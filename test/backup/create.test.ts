@@ -169,7 +169,11 @@ describe('what is interrupted', () => {
     const output: string[] = []
     child.stdout.on('data', (data) => output.push(String(data)))
     expect((await once(child, 'close'))[0]).toBe(0)
-    expect(JSON.parse(output.join(''))).toEqual({ code: 'EFBIG', left: [before.backup.name] })
+    expect(JSON.parse(output.join(''))).toEqual({
+      code: 'EFBIG',
+      message: expect.stringMatching(new RegExp(`^EFBIG: .* in ${root}$`)),
+      left: [before.backup.name],
+    })
   })
 
   it('is removed where it is old or its maker is known to be gone, and is never listed', async () => {

@@ -3,8 +3,8 @@ import { readdir } from 'node:fs/promises'
 import { backUp, type Chain } from './support.ts'
 
 const [chain, root] = [JSON.parse(process.argv[2]!) as Chain, process.argv[3]!]
-const code = await backUp(chain, root).then(
-  () => 'none',
-  (error: NodeJS.ErrnoException) => error.code,
+const { code, message } = await backUp(chain, root).then(
+  () => new Error('none') as NodeJS.ErrnoException,
+  (error: NodeJS.ErrnoException) => error,
 )
-process.stdout.write(JSON.stringify({ code, left: await readdir(root) }))
+process.stdout.write(JSON.stringify({ code, message, left: await readdir(root) }))
