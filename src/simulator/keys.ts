@@ -50,8 +50,7 @@ function stubSignature(publicKey: Uint8Array, message: Uint8Array): Uint8Array {
 
 function verifyStub(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== 32 || signature.length !== 64) return false
-  const expected = stubSignature(publicKey, message)
-  return expected.every((byte, at) => byte === signature[at])
+  return Buffer.compare(stubSignature(publicKey, message), signature) === 0
 }
 
 /** Stands where the verifier's threads stand: the verdict comes a moment later. */

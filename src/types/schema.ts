@@ -4,7 +4,7 @@
 // Each format is a small schema that writes and reads these bytes directly. A reader takes exactly one encoding of each value:
 // shortest heads, exact arity, valid UTF-8, bounded sizes, nothing left over. Nesting is as deep as the schema and no deeper, so
 // hostile bytes cannot exhaust the stack, and no second pass (decode, encode again, compare) is needed.
-import { fromHex, toHex } from './hex.ts'
+import { equalBytes, fromHex, toHex } from './hex.ts'
 
 const UNSIGNED = 0
 const BYTES = 2
@@ -217,13 +217,20 @@ export function text(max: number): Codec<string> {
 
 /** One of the given texts. */
 export function oneOf<const T extends string>(...values: T[]): Codec<T> {
-  const inner = text(Math.max(...values.map((value) => value.length)))
+  const lengthMax = Math.max(...values.map((value) => value.length))
+  const inner = text(lengthMax)
+  // Every struct begins with one of these: encoded and decoded anew each time, they would be a tenth of the work.
+  const known = values.map((value): [T, Uint8Array] => [value, encoder.encode(value)])
+  const encoded = new Map(known)
   return {
-    write: (writer, value) =>
-      values.includes(value) ? inner.write(writer, value) : refuse(values.join(' or '), value),
+    write: (writer, value) => writer.string(TEXT, encoded.get(value) ?? refuse(values.join(' or '), value)),
     read(reader) {
-      const value = inner.read(reader)
-      return (values as string[]).includes(value) ? (value as T) : reader.fail(`expected ${values.join(' or ')}`)
+      const { offset } = reader
+      const bytes = reader.string(TEXT, 0, lengthMax)
+      for (const [value, itsBytes] of known) if (equalBytes(bytes, itsBytes)) return value
+      reader.offset = offset
+      inner.read(reader)
+      return reader.fail(`expected ${values.join(' or ')}`)
     },
   }
 }
@@ -322,19 +329,21 @@ export function union<V extends Record<string, Codec<unknown> | Codec<never>>>(
 
 /** The canonical bytes of a value. Throws a RangeError when the value is outside its schema: that is a bug of the caller. */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  // A codec that encodes inside another finds no scratch space there and makes its own.
-  const buffer = scratch ?? new Uint8Array(256)
-  scratch = undefined
+  scratch[depth] ??= new Uint8Array(SCRATCH_BYTES)
+  const writer = new Writer(scratch[depth]!)
+  depth++
   try {
-    const writer = new Writer(buffer)
     codec.write(writer, value)
     return writer.finish()
   } finally {
-    scratch = buffer
+    depth--
   }
 }
 /** Where bytes are written before their length is known: a new buffer for each message would cost more than writing it. */
-let scratch: Uint8Array<ArrayBuffer> | undefined = new Uint8Array(16 * 1024)
+const SCRATCH_BYTES = 16 * 1024
+/** One for each codec that encodes inside another: as many as schemas are deep. */
+const scratch: Uint8Array[] = []
+let depth = 0
 
 /** The tag of a struct's bytes, to choose its codec by; undefined where there is none. */
 export function tagOf(input: Uint8Array): string | undefined {
