@@ -26,7 +26,8 @@ export interface FollowChecks {
 export function createFollowChecks({ windowBlocks, ledgers, report }: FollowChecksOptions): FollowChecks {
   /** The height from which on each node knows all that it promised. */
   const knowsFrom: number[] = ledgers.map(() => 0)
-  const diverged = new Set<number>()
+  /** The highest block that each diverged node had then: it signed an EXEC for each, and may still send those to who lacks them. */
+  const diverged = new Map<number, number>()
   const execs = new Set<string>()
 
   function checkPromise(node: number, what: string): void {
@@ -49,10 +50,10 @@ export function createFollowChecks({ windowBlocks, ledgers, report }: FollowChec
       if (message.type !== 'exec' || message.vote.signer !== node) return
       const { height, blockHash } = message.vote.body
       const exec = `${node} ${height} ${blockHash}`
-      if (!execs.has(exec)) checkPromise(node, `it sent an EXEC for ${height}`)
+      if (!execs.has(exec) && height > (diverged.get(node) ?? 0)) checkPromise(node, `it sent an EXEC for ${height}`)
       execs.add(exec)
     },
-    onDiverged: (node) => void diverged.add(node),
+    onDiverged: (node) => void diverged.set(node, ledgers[node]!.blocks.length - 1),
     onLost(node) {
       if (!hasDiverged(ledgers[node]!)) diverged.delete(node)
     },

@@ -130,6 +130,29 @@ describe('a validator whose ledger lost blocks', () => {
     expect([core(cluster).state.voting, contradictions]).toEqual([true, []])
   })
 
+  it('writes down what it accepted while it followed before it votes on that', () => {
+    const { cluster } = createNetwork()
+    grow(cluster, 5)
+    cluster.disks[HARMED]!.records = core(cluster).liveRecords()
+    restartAt(cluster, 1)
+    cluster.filter = ({ message }) => message.type !== 'commit'
+    cluster.propose(0, batchOf('meanwhile', 0, cluster.now))
+    cluster.settle()
+    const recorded = () => cluster.disks[HARMED]!.records.map(({ type }) => type)
+    expect([core(cluster).state.voting, recorded()]).toEqual([false, ['floor']])
+    cluster.catchUp()
+    cluster.settle()
+    expect(core(cluster).state.voting).toBe(true)
+    expect(recorded().slice(0, 3)).toEqual(['floor', 'proposal', 'prepare'])
+    // So it comes back with that vote, and can give no other.
+    restartAt(cluster, 5)
+    lie(cluster, 6)
+    cluster.filter = () => true
+    cluster.gossipStatus()
+    cluster.gossipStatus()
+    expect(cluster.heights()).toEqual(Array(4).fill(6))
+  })
+
   it('signs nothing below what a rewrite dropped, though no record is left of it', () => {
     const { cluster, contradictions } = createNetwork()
     grow(cluster, 5)
