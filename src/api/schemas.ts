@@ -86,6 +86,11 @@ const problem = {
   description: 'A problem document (RFC 9457).',
 }
 
+export const problemAnswer = (description: string): Schema => ({
+  description,
+  content: { 'application/problem+json': { schema: problem } },
+})
+
 /** The answers of a route: the good one, and the problems it may end with, by status. */
 export function answers(good: Record<number, Schema>, ...codes: ApiCode[]): Schema {
   const byStatus = new Map<number, ApiCode[]>()
@@ -93,10 +98,7 @@ export function answers(good: Record<number, Schema>, ...codes: ApiCode[]): Sche
     const { status } = API_CODES[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
-  const problems = [...byStatus].map(([status, listed]) => [
-    status,
-    { description: listed.join(', '), content: { 'application/problem+json': { schema: problem } } },
-  ])
+  const problems = [...byStatus].map(([status, listed]) => [status, problemAnswer(listed.join(', '))])
   return { ...good, ...Object.fromEntries(problems) }
 }
 /** What any read may end with. */

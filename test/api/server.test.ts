@@ -139,8 +139,7 @@ describe('/openapi.json', () => {
       for (const [status, { description, content }] of responses) {
         expect(status).toMatch(/^[2-5]\d\d$/)
         expect(typeof description).toBe('string')
-        if (Number(status) >= 400 && status !== '422')
-          expect(Object.keys(content!)).toEqual(['application/problem+json'])
+        if (Number(status) >= 400) expect(Object.keys(content!)).toEqual(['application/problem+json'])
       }
     }
     expect(JSON.stringify(body)).not.toContain('"$ref"')

@@ -123,7 +123,7 @@ function viewRoute(parent: Parameters<Routes>[0], context: ApiContext): void {
     )
   })
 }
-const VIEW_FAILED = { description: 'The contract refused or failed: `code` is that of a receipt.', type: 'object' }
+const VIEW_FAILED = schemas.problemAnswer('The contract refused or failed: `code` is that of a receipt.')
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
