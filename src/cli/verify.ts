@@ -56,13 +56,23 @@ async function readTrusted({ genesisHash, trustedHeader, genesis: file }: Option
     )
   }
   const genesis = file === undefined ? undefined : await readGenesis(file, genesisHash)
-  const given =
-    trustedHeader === undefined
-      ? undefined
-      : parseJson(trustedHeader, await readTextFile(trustedHeader), 'give what `quorate block HEIGHT --json` printed')
-  // A block as the command line shows it, or its header alone.
-  const header = (given as { header?: unknown } | null | undefined)?.header ?? given
+  const header = trustedHeader === undefined ? undefined : await readTrustedHeader(trustedHeader)
   return { anchor: { genesisHash: genesisHash ?? genesis?.genesisHash, header }, genesis }
+}
+
+const HEADER_MEND = 'give what `quorate block HEIGHT --json` printed'
+
+/** A block as the command line shows it, or its header alone. */
+async function readTrustedHeader(file: string): Promise<unknown> {
+  const { readHeader } = await import('../light/index.ts')
+  const given = parseJson(file, await readTextFile(file), HEADER_MEND)
+  const header = (given as { header?: unknown } | null)?.header ?? given
+  try {
+    readHeader(header)
+  } catch (cause) {
+    throw new CliError('HEADER_INVALID', `${file} has no header of a block: ${HEADER_MEND}`, { cause })
+  }
+  return header
 }
 
 async function readGenesis(file: string, genesisHash: string | undefined): Promise<TrustedEpoch> {

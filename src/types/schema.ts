@@ -188,7 +188,8 @@ export function bytes(min: number, max: number = min): Codec<Uint8Array> {
 export function hex(length: number): Codec<string> {
   return {
     write(writer, value) {
-      if (value.length !== 2 * length) refuse(`${2 * length} hexadecimal digits`, value)
+      // What is encoded may be a stranger's JSON, without the field.
+      if (value?.length !== 2 * length) refuse(`${2 * length} hexadecimal digits`, value)
       writer.string(BYTES, fromHex(value))
     },
     read: (reader) => toHex(reader.string(BYTES, length, length)),

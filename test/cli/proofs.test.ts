@@ -259,6 +259,12 @@ describe('verify', () => {
         expect(await offline('verify', file, '--trusted-header', header)).toMatchObject({ exitCode: 0 })
       }
       await writeFile(header, JSON.stringify({ ...(headerAt(5) as object), validatorsHash: 'ab'.repeat(32) }))
+      await writeFile(join(folder, 'no-header.json'), '{}')
+      const none = await offline('verify', file, '--trusted-header', join(folder, 'no-header.json'))
+      expect(none).toMatchObject({
+        exitCode: 1,
+        err: expect.stringMatching(/no-header\.json has no header.*\(HEADER_INVALID\)\n$/),
+      })
       const refused = await offline('verify', file, '--trusted-header', header)
       expect(refused.err).toMatch(/epoch 2 has other validators than the trusted header says/)
     })
