@@ -19,7 +19,7 @@ const PART_BYTES_MAX = 256 * 1024 * 1024
 export const partBytesMax = (name: string): number =>
   name === BLOCKS ? Number.POSITIVE_INFINITY : name.startsWith(`${SNAPSHOT}/`) ? CHUNK_BYTES_MAX : PART_BYTES_MAX
 
-const headersCodec = struct('quorate/headers/1', {
+export const headersCodec = struct('quorate/headers/1', {
   headers: list(struct('', { header: headerCodec, certificate: certificateCodec }), 1_000_000),
 })
 export const encodeHeaders = (headers: CertifiedHeader[]): Uint8Array => encode(headersCodec, { headers })

@@ -55,7 +55,7 @@ const PAYLOAD_BYTES_MAX = 256 * 1024 * 1024
 const WRITE_BYTES = 1024 * 1024
 const READ_BYTES = 1024 * 1024
 
-const filedBlockCodec = struct('quorate/block/1', {
+export const filedBlockCodec = struct('quorate/block/1', {
   header: headerCodec,
   certificate: optional(certificateCodec),
   batch: bytes(1, BATCH_BYTES_MAX),

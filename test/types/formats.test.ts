@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../../src/types/hex.ts'
 import { DecodeError } from '../../src/types/schema.ts'
-import { type Format, formats } from './formats.ts'
+import type { Format } from './formats/format.ts'
+import { formats } from './formats.ts'
 import { drawnSource } from './source.ts'
 
 const STRICT = { strict: true, allowIndefinite: false, allowUndefined: false }

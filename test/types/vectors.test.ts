@@ -17,7 +17,8 @@ import type { EpochRecord, Genesis } from '../../src/types/epoch.ts'
 import { fromHex, toHex } from '../../src/types/hex.ts'
 import { type Body, type BodyType, signedBytes } from '../../src/types/message.ts'
 import { encode } from '../../src/types/schema.ts'
-import { bodyTypes, formats } from './formats.ts'
+import { bodyTypes } from './formats/messages.ts'
+import { formats } from './formats.ts'
 import { countedSource } from './source.ts'
 
 const file = new URL('../vectors/formats.json', import.meta.url)
