@@ -349,3 +349,11 @@ export function votesIn(messages: Message[]): [slot: string, digest: string][] {
     return [[`${message.type} ${message.vote.body.seq}`, message.vote.body.digest]]
   })
 }
+
+/** A world whose replica runs. */
+export async function started(options?: WorldOptions) {
+  const world = createWorld(options)
+  world.replica.start()
+  await settle()
+  return world
+}
