@@ -1,9 +1,10 @@
 // What the README promises, done as a user does it: `quorate devnet` and the commands beside it, over real processes.
 import { execFile } from 'node:child_process'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ran, root } from '../cli/linked.ts'
+import { ALL, ask, until } from '../faults/cluster.ts'
 import { createDevnet, type Devnet, type Running } from './devnet.ts'
 
 interface Status {
@@ -12,31 +13,14 @@ interface Status {
   blockHash: string
 }
 
-const ask = async <T>(url: string): Promise<T> => (await (await fetch(url)).json()) as T
 const status = (devnet: Devnet, index: number) => ask<Status>(devnet.url(index, '/v1/status'))
 const hashesAt = (devnet: Devnet, height: number) =>
   Promise.all(
-    [0, 1, 2, 3].map(
+    ALL.map(
       async (index) =>
         (await ask<{ hash: string }>(devnet.url(index, `/v1/blocks/${height}?minHeight=${height}`))).hash,
     ),
   )
-
-async function until<T>(
-  what: string,
-  get: () => Promise<T>,
-  suits: (value: T) => boolean,
-  timeoutMs = 60_000,
-): Promise<T> {
-  const end = Date.now() + timeoutMs
-  for (;;) {
-    const value = await get().catch((error) => error)
-    if (!(value instanceof Error) && suits(value)) return value
-    if (Date.now() > end)
-      throw new Error(`${what}: not within ${timeoutMs} ms: ${JSON.stringify(value)} ${String(value)}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
 
 /** The verifier that has no code of ours. */
 function verifyAlone(file: string, genesisHash: string): Promise<{ code: number; stdout: string }> {
@@ -201,16 +185,31 @@ describe('a devnet', () => {
     expect((await status(devnet, 0)).height).toBe(before.height)
   })
 
+  it('is of this engine: quorate start refuses a genesis document of another one', async () => {
+    const home = join(devnet.directory, '..', 'home')
+    const init = await devnet.run('init', '--home', home, '--name', 'solo', '--json')
+    expect(init.code).toBe(0)
+    const missing = await devnet.run('start', '--home', home)
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('genesis.json')])
+    const text = await readFile(join(devnet.directory, 'genesis.json'), 'utf8')
+    await writeFile(
+      join(home, 'genesis.json'),
+      text.replace(/"engineHash": "[0-9a-f]{64}"/, `"engineHash": "${'0'.repeat(64)}"`),
+    )
+    const refused = await devnet.run('start', '--home', home)
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('engine')])
+  }, 60_000)
+
   it('stops on Ctrl-C and resumes the same ledger on the same folder', async () => {
     const before = await until(
       'agreement',
-      () => Promise.all([0, 1, 2, 3].map((i) => status(devnet, i))),
+      () => Promise.all(ALL.map((i) => status(devnet, i))),
       (all) => new Set(all.map((one) => one.blockHash)).size === 1,
     )
     const { certifiedHeight } = before[0]!
     const hashes = await hashesAt(devnet, certifiedHeight)
     expect(await running.end('SIGINT')).toBe(0)
-    for (const index of [0, 1, 2, 3]) {
+    for (const index of ALL) {
       const log = await readFile(join(devnet.directory, `node-${index}`, 'node.log'), 'utf8')
       expect(log.trimEnd().split('\n').at(-1)).toContain('the node has stopped')
     }
@@ -220,34 +219,7 @@ describe('a devnet', () => {
     expect((await pay('1')).code).toBe(0)
   }, 120_000)
 
-  it('goes on with a backup killed for 200 blocks; it catches up and votes', async () => {
-    const pids = await devnet.pids(running)
-    process.kill(pids[3]!, 'SIGKILL')
-    const start = (await status(devnet, 0)).certifiedHeight
-    await load(devnet, 220, 1)
-    expect((await status(devnet, 0)).certifiedHeight - start).toBeGreaterThanOrEqual(200)
-    const back = devnet.start(3)
-    const { certifiedHeight } = await status(devnet, 0)
-    await until(
-      'catching up',
-      () => status(devnet, 3),
-      (one) => one.certifiedHeight >= certifiedHeight,
-    )
-    expect(new Set(await hashesAt(devnet, certifiedHeight)).size).toBe(1)
-    process.kill(pids[2]!, 'SIGKILL')
-    expect((await pay('1')).code).toBe(0)
-    const second = devnet.start(2)
-    await until(
-      'readiness',
-      () => fetch(devnet.url(2, '/ready')),
-      ({ status }) => status === 200,
-    )
-    await Promise.all([back.end('SIGTERM'), second.end('SIGTERM')])
-  }, 180_000)
-
   it('keeps everything certified when all four are killed in the middle of a load', async () => {
-    await running.end('SIGINT')
-    running = await devnet.up()
     const pids = await devnet.pids(running)
     expect(pids).toHaveLength(4)
     const certified: { id: string; height: number }[] = []
@@ -272,6 +244,31 @@ describe('a devnet', () => {
     for (let height = 0; height <= certifiedHeight; height += 7)
       expect(new Set(await hashesAt(devnet, height)).size).toBe(1)
     expect((await pay('1')).code).toBe(0)
+  }, 180_000)
+
+  it('goes on with a backup killed for 200 blocks; it catches up and votes', async () => {
+    const pids = await devnet.pids(running)
+    process.kill(pids[3]!, 'SIGKILL')
+    const start = (await status(devnet, 0)).certifiedHeight
+    await load(devnet, 220, 1)
+    expect((await status(devnet, 0)).certifiedHeight - start).toBeGreaterThanOrEqual(200)
+    const back = devnet.start(3)
+    const { certifiedHeight } = await status(devnet, 0)
+    await until(
+      'catching up',
+      () => status(devnet, 3),
+      (one) => one.certifiedHeight >= certifiedHeight,
+    )
+    expect(new Set(await hashesAt(devnet, certifiedHeight)).size).toBe(1)
+    process.kill(pids[2]!, 'SIGKILL')
+    expect((await pay('1')).code).toBe(0)
+    const second = devnet.start(2)
+    await until(
+      'readiness',
+      () => fetch(devnet.url(2, '/ready')),
+      ({ status }) => status === 200,
+    )
+    await Promise.all([back.end('SIGTERM'), second.end('SIGTERM')])
   }, 180_000)
 
   /** Sends transfers one after another from several senders, each waiting for its certified receipt. */
@@ -311,26 +308,3 @@ describe('a devnet', () => {
     )
   }
 })
-
-it('quorate start refuses a genesis document of another engine', async () => {
-  const devnet = await createDevnet(1)
-  try {
-    const home = join(devnet.directory, '..', 'home')
-    const init = await devnet.run('init', '--home', home, '--name', 'solo', '--json')
-    expect(init.code).toBe(0)
-    const missing = await devnet.run('start', '--home', home)
-    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('genesis.json')])
-    const up = await devnet.up()
-    await up.end('SIGINT')
-    await copyFile(join(devnet.directory, 'genesis.json'), join(home, 'genesis.json'))
-    const text = await readFile(join(home, 'genesis.json'), 'utf8')
-    await writeFile(
-      join(home, 'genesis.json'),
-      text.replace(/"engineHash": "[0-9a-f]{64}"/, `"engineHash": "${'0'.repeat(64)}"`),
-    )
-    const refused = await devnet.run('start', '--home', home)
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('engine')])
-  } finally {
-    await devnet.close()
-  }
-}, 120_000)

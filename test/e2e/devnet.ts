@@ -86,7 +86,7 @@ export interface Devnet {
 
 let portBase = 24_000 + (process.pid % 500) * 60
 
-export async function createDevnet(validators = 4): Promise<Devnet> {
+export async function createDevnet(): Promise<Devnet> {
   const directory = await mkdtemp(join(tmpdir(), 'quorate-e2e-'))
   const port = portBase
   portBase += 20
@@ -126,9 +126,7 @@ export async function createDevnet(validators = 4): Promise<Devnet> {
       return JSON.parse(stdout)
     },
     async up() {
-      const running = track(
-        launch(['devnet', '--dir', folder, '--port', String(port), '--validators', String(validators)], environment),
-      )
+      const running = track(launch(['devnet', '--dir', folder, '--port', String(port)], environment))
       await running.printed('Ctrl-C')
       return running
     },

@@ -18,6 +18,9 @@ const START_MS = 60_000
 const STOP_MS = 15_000
 
 export const LONG = process.env.QUORATE_FAULTS === 'long'
+/** The validators of a cluster, by number. */
+export const ALL: readonly number[] = [0, 1, 2, 3]
+export const allBut = (...left: number[]): number[] => ALL.filter((index) => !left.includes(index))
 /** `progressTimeoutMs` of a devnet: what a recovery is measured against. */
 export const BASE_TIMEOUT_MS = 2_000
 
@@ -61,7 +64,6 @@ export interface GenesisDocument {
 
 export interface Cluster {
   readonly directory: string
-  readonly size: number
   home(index: number): string
   p2p(index: number): string
   url(index: number, path: string): string
@@ -117,7 +119,8 @@ export function measured(what: string, ms: number, goal = ''): void {
   report(what, `${Math.round(ms)} ms${goal === '' ? '' : ` (${goal})`}`)
 }
 
-export async function createCluster(size = 4, options: ClusterOptions = {}): Promise<Cluster> {
+export async function createCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const size = ALL.length
   const directory = await mkdtemp(join(tmpdir(), 'quorate-faults-'))
   const port = await freePorts()
   await prepareFolder(directory, { validators: size, observers: 0 }, port, () => {})
@@ -199,7 +202,6 @@ export async function createCluster(size = 4, options: ClusterOptions = {}): Pro
 
   return {
     directory,
-    size,
     home: (index) => nodes[index]!.home,
     p2p: (index) => `/ip4/${nodes[index]!.host}/tcp/${nodes[index]!.p2pPort}/p2p/${ids[index]}`,
     url,

@@ -10,7 +10,7 @@ import { keystoreOf } from '../../src/cli/devnet-folder.ts'
 import { signTransaction } from '../../src/client/transaction.ts'
 import { loadKey } from '../../src/crypto/keystore.ts'
 import type { Difference } from '../../src/types/divergence.ts'
-import { ask, type Cluster, createCluster, type Status, until } from './cluster.ts'
+import { ALL, ask, type Cluster, createCluster, type Status, until } from './cluster.ts'
 
 const PATCH = pathToFileURL(join(import.meta.dirname, 'other-system.ts')).href
 const QUORATE = join(import.meta.dirname, '../../bin/quorate.js')
@@ -44,9 +44,9 @@ describe('a validator whose system contract is another one', () => {
 
   /** `different` are the nodes that start with the other contract; emptying `prefixes[i]` gives node i the right one at its next start. */
   async function start(different: number[]) {
-    const prefixes = [0, 1, 2, 3].map((index) => (different.includes(index) ? [...WITH_PATCH] : []))
+    const prefixes = ALL.map((index) => (different.includes(index) ? [...WITH_PATCH] : []))
     const place = (index: number) => ({ host: '127.0.0.1', prefix: prefixes[index]! })
-    const cluster = await createCluster(4, { place })
+    const cluster = await createCluster({ place })
     clusters.push(cluster)
     await cluster.start()
     const { genesisHash } = await ask<{ genesisHash: string }>(cluster.url(0, '/v1/status'))
@@ -147,7 +147,7 @@ describe('a validator whose system contract is another one', () => {
     })
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([503, 'DIVERGED'])
 
-    const urls = [0, 1, 2, 3].map((node) => cluster.url(node, '')).join(',')
+    const urls = ALL.map((node) => cluster.url(node, '')).join(',')
     const { findings } = await doctor('--node', urls)
     expect(findings.filter(({ code }) => code === 'DIVERGED')).toMatchObject([{ about: 'node-3' }])
     expect(findings.find(({ code }) => code === 'DIVERGED')!.reason).toContain('contract/kv of system')
@@ -205,14 +205,14 @@ describe('a validator whose system contract is another one', () => {
     }
 
     // As docs/operations.md says: two are made anew, and all forget the votes they heard.
-    await Promise.all([0, 1, 2, 3].map((node) => cluster.kill(node, 'SIGTERM')))
+    await Promise.all(ALL.map((node) => cluster.kill(node, 'SIGTERM')))
     for (const node of [2, 3]) {
       prefixes[node]!.length = 0
       const ledger = join(cluster.home(node), 'data', 'ledger')
       await rename(ledger, `${ledger}-wrong`)
     }
     await cluster.start()
-    for (const node of [0, 1, 2, 3])
+    for (const node of ALL)
       await until(
         'it is certified',
         () => status(cluster, node),

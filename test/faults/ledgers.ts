@@ -36,7 +36,7 @@ async function blocks(cluster: Cluster, index: number, upTo: number): Promise<Bl
 /** Every receipt that was certified so far is in the same block of every node, and all blocks up to there are the same. */
 export async function expectOneLedger(
   cluster: Cluster,
-  nodes: number[],
+  nodes: readonly number[],
   certified: readonly Certified[],
 ): Promise<void> {
   const receipts = [...certified]
@@ -56,8 +56,10 @@ export async function expectOneLedger(
   expect(lost).toEqual([])
 }
 
-/** After the load has stopped: each nonce of each sender ran exactly once, and the receiver has as much as was sent. */
-export async function expectExactlyOnce(cluster: Cluster, load: Load): Promise<void> {
+/** Stops the load: the nodes have one ledger, each nonce of each sender ran exactly once, and the receiver has as much as was sent. */
+export async function expectExactlyOnce(cluster: Cluster, nodes: readonly number[], load: Load): Promise<void> {
+  await load.stop()
+  await expectOneLedger(cluster, nodes, load.certified)
   expect(load.wrong).toEqual([])
   const node = cluster.reachable()[0]!
   const minHeight = Math.max(...load.certified.map(({ height }) => height))
@@ -91,7 +93,7 @@ async function executed(cluster: Cluster, node: number, sender: string, minHeigh
   }
 }
 
-export const statuses = (cluster: Cluster, nodes: number[]): Promise<Status[]> =>
+export const statuses = (cluster: Cluster, nodes: readonly number[]): Promise<Status[]> =>
   Promise.all(nodes.map((index) => cluster.status(index)))
 
 /**
@@ -99,7 +101,7 @@ export const statuses = (cluster: Cluster, nodes: number[]): Promise<Status[]> =
  * ahead, in the view that their SUSPECTs and those of others who have changed their minds since have led them to: they follow, and the
  * next cause to leave takes all others there (docs/protocol.md, rule 20). Those of the common view come first.
  */
-export async function settled(cluster: Cluster, nodes: number[], timeoutMs = 90_000): Promise<Status[]> {
+export async function settled(cluster: Cluster, nodes: readonly number[], timeoutMs = 90_000): Promise<Status[]> {
   const all = await until(
     `nodes ${nodes.join(', ')} are in one view and level`,
     () => statuses(cluster, nodes),
@@ -124,7 +126,12 @@ function areTogether(all: Status[]): boolean {
 export const primaryOf = (status: Status): number => Number(/\d+$/.exec(status.primary)![0])
 
 /** Resolves when one of the nodes has certified `count` blocks more than it had. Gives the time it took. */
-export async function untilProgress(cluster: Cluster, nodes: number[], count = 1, timeoutMs = 60_000): Promise<number> {
+export async function untilProgress(
+  cluster: Cluster,
+  nodes: readonly number[],
+  count = 1,
+  timeoutMs = 60_000,
+): Promise<number> {
   const startedAt = performance.now()
   const before = await highest(cluster, nodes)
   await until(
@@ -139,7 +146,7 @@ export async function untilProgress(cluster: Cluster, nodes: number[], count = 1
 /** Resolves when a view above `view` is active at one of the nodes and has certified a block. Gives the time since `since`. */
 export async function untilNextView(
   cluster: Cluster,
-  nodes: number[],
+  nodes: readonly number[],
   view: number,
   since: number,
   timeoutMs = 60_000,
@@ -158,7 +165,7 @@ export async function untilNextView(
   return performance.now() - since
 }
 
-async function highest(cluster: Cluster, nodes: number[]): Promise<number> {
+async function highest(cluster: Cluster, nodes: readonly number[]): Promise<number> {
   const answers = await Promise.allSettled(nodes.map((index) => cluster.status(index)))
   const heights = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.certifiedHeight] : []))
   if (heights.length === 0) throw new Error(`none of nodes ${nodes.join(', ')} answers`)
@@ -166,7 +173,7 @@ async function highest(cluster: Cluster, nodes: number[]): Promise<number> {
 }
 
 /** Nothing is certified at any of the nodes for that long, once what was under way has had a moment to end. */
-export async function expectStandstill(cluster: Cluster, nodes: number[], forMs: number): Promise<void> {
+export async function expectStandstill(cluster: Cluster, nodes: readonly number[], forMs: number): Promise<void> {
   await sleep(1_500)
   const before = await highest(cluster, nodes)
   await sleep(forMs)

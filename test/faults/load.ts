@@ -5,7 +5,7 @@ import { signTransaction } from '../../src/client/transaction.ts'
 import { addressOf } from '../../src/crypto/address.ts'
 import { loadKey } from '../../src/crypto/keystore.ts'
 import { createKeyPair, type KeyPair } from '../../src/crypto/signer.ts'
-import { ask, type Cluster, sleep } from './cluster.ts'
+import { ask, type Cluster, type ClusterOptions, createCluster, sleep } from './cluster.ts'
 
 export interface Certified {
   id: string
@@ -32,6 +32,18 @@ const PAUSE_MS = 30
 const FINAL = new Set(['NONCE_USED', 'NONCE_TAKEN', 'EXPIRED', 'MALFORMED', 'WRONG_NETWORK', 'BAD_SIGNATURE'])
 
 let clusters = 0
+
+/** Resolves when all validators of a new cluster run and clients use them. */
+export async function startUnderLoad(options?: ClusterOptions): Promise<{ cluster: Cluster; load: Load }> {
+  const cluster = await createCluster(options)
+  try {
+    await cluster.start()
+    return { cluster, load: await startLoad(cluster) }
+  } catch (error) {
+    await cluster.close()
+    throw error
+  }
+}
 
 /** Resolves when the senders have their funds and run. */
 export async function startLoad(cluster: Cluster, count = 4): Promise<Load> {
