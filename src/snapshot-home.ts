@@ -32,7 +32,7 @@ export interface RestoredSnapshot {
 }
 
 /** What a manifest must be to be of this network. */
-export function rulesOf(genesis: Genesis): ManifestRules {
+function rulesOf(genesis: Genesis): ManifestRules {
   const epoch = firstEpoch(genesis)
   const genesisHash = hashOfGenesis(genesis)
   const always = () => true

@@ -7,7 +7,7 @@ import { base64, certificateJson, headerJson } from './json.ts'
 import type { EpochLinkView, StatePath, StoredBlock } from './port.ts'
 
 /** A block's header and who signed it; null for genesis, which nobody has to sign. */
-export function signedHeader({ header, certificate }: CertifiedHeader) {
+function signedHeader({ header, certificate }: CertifiedHeader) {
   return {
     header: headerJson(header),
     certificate: certificate === undefined ? null : certificateJson(certificate),
@@ -19,7 +19,7 @@ export function stateProof(block: CertifiedHeader, key: string, value: string | 
   return { ...signedHeader(block), key, value: value ?? null, ...path }
 }
 
-export function rangeBlock({ header, receipts }: StoredBlock) {
+function rangeBlock({ header, receipts }: StoredBlock) {
   return { header: headerJson(header), receipts: receipts.map((receipt) => base64(encode(receiptCodec, receipt))) }
 }
 

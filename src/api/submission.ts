@@ -15,7 +15,7 @@ export interface Waiting {
 }
 
 /** The bytes of base64 with padding, in its one spelling; undefined where the text is not that. */
-export function parseBase64(text: string): Uint8Array | undefined {
+function parseBase64(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, 'base64')
   return bytes.length > 0 && bytes.toString('base64') === text ? bytes : undefined
 }

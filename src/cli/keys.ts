@@ -132,7 +132,7 @@ async function passphraseIfSealed(context: Context, name: string): Promise<strin
 }
 
 /** The keystore names the file; people named a key. */
-export async function knownKey<T>({ keystore }: Context, name: string, look: () => Promise<T>): Promise<T> {
+async function knownKey<T>({ keystore }: Context, name: string, look: () => Promise<T>): Promise<T> {
   const { KeystoreError } = await import('../crypto/keystore.ts')
   try {
     return await look()

@@ -40,7 +40,7 @@ export interface Reproposals {
   max: number
   digests: Map<number, string>
 }
-export const NO_REPROPOSALS: Reproposals = { min: 0, max: 0, digests: new Map() }
+const NO_REPROPOSALS: Reproposals = { min: 0, max: 0, digests: new Map() }
 
 /** What the consensus log says of heights that the ledger has lost (restore.ts). */
 export interface Recall {

@@ -36,7 +36,7 @@ const memoryBytesMax = 512 * 1024 * 1024
 const workMax = 16 * scryptCostDefault.N * scryptCostDefault.r * scryptCostDefault.p
 
 /** What is wrong with the cost, in words; undefined where nothing is. */
-export function faultOfCost({ N, r, p }: ScryptCost): string | undefined {
+function faultOfCost({ N, r, p }: ScryptCost): string | undefined {
   if (![N, r, p].every((value) => Number.isSafeInteger(value) && value >= 1))
     return 'scrypt parameters must be positive whole numbers'
   if (N < 2 || !Number.isInteger(Math.log2(N))) return 'scrypt parameter N must be a power of two'

@@ -17,7 +17,7 @@ export const stateKey = (contract: string, key: string): string => `${contract}\
 const VERSION_DIGITS = 16
 
 /** The key of one version's entry within the system contract's keys. */
-export const versionKey = (name: string, version: number): string =>
+const versionKey = (name: string, version: number): string =>
   `version/${name}/${String(version).padStart(VERSION_DIGITS, '0')}`
 
 /** Where the system contract keeps what: full state keys. */

@@ -27,7 +27,7 @@ function numberParameter(name: keyof typeof PARAMETER_RANGES) {
 const ruleParameter = (name: 'deploy' | 'transact') =>
   patterned(RULE, RULE_MEANINGS[name]).meta({ default: PARAMETER_DEFAULTS[name] })
 
-export const validatorShape = z.strictObject({
+const validatorShape = z.strictObject({
   name: patterned(NAME, 'What the validator is called in logs and tables; unique.'),
   key: patterned(HASH, 'The Ed25519 public key the validator votes with, in lower-case hexadecimal.'),
   log: patterned(HASH, "The random id of the validator's consensus log, as `quorate init` printed it."),
@@ -67,7 +67,7 @@ const contractShape = z.strictObject({
 })
 
 /** One schema per field of the document. */
-export const genesisShapes = {
+const genesisShapes = {
   chainId: patterned(NAME, 'The name of the network.'),
   protocolVersion: z.number().meta({ type: 'integer', description: 'The version of the protocol; 1.' }),
   engineHash: patterned(HASH, 'The hash of the contract engine every node runs; `quorate genesis create` fills it in.'),
@@ -89,7 +89,6 @@ const genesisShape = z.strictObject({
   ...genesisShapes,
 })
 export type GenesisDocument = z.infer<typeof genesisShape>
-export type ValidatorEntry = z.infer<typeof validatorShape>
 
 /** The JSON schema in genesis/schema.json. */
 export function genesisJsonSchema(): Record<string, unknown> {

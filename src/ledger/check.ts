@@ -15,7 +15,7 @@ import type { Store } from './store.ts'
 export type { Fault } from './fault.ts'
 
 /** The last blocks are read whole and their links followed. */
-export const RECENT_BLOCKS = 64
+const RECENT_BLOCKS = 64
 /** What is wrong with the folder as a whole, or with an entry that the reason names. */
 export const THE_FOLDER = 'the ledger folder'
 const FAULTS_MAX = 20

@@ -32,7 +32,7 @@ export function encodeHeader({ id, marker }: LogHeader): Buffer {
 }
 
 /** Undefined where the bytes are no intact header. */
-export function decodeHeader(file: Buffer): LogHeader | undefined {
+function decodeHeader(file: Buffer): LogHeader | undefined {
   if (file.length < HEADER_BYTES || !file.subarray(0, 8).equals(magic)) return undefined
   if (file.readUInt32BE(HEADER_BYTES - 4) !== crc32(file.subarray(0, HEADER_BYTES - 4))) return undefined
   const id = new Uint8Array(file.subarray(8, 8 + ID_BYTES))

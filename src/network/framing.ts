@@ -54,7 +54,7 @@ export function encodeFrame(...parts: Uint8Array[]): Uint8Array {
 }
 
 /** True when the stream has passed everything on and takes more. */
-export function takesMore(stream: Stream): boolean {
+function takesMore(stream: Stream): boolean {
   return (
     stream.status === 'open' &&
     stream.writeStatus === 'writable' &&

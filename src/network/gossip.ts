@@ -11,7 +11,7 @@ import type { Swarm } from './swarm.ts'
 const BURST_SECONDS = 4
 const DEAD_AFTER_MS = 5000
 
-export const topicName = (genesisHash: string, topic: Topic): string => `/quorate/${genesisHash}/${topic}/1`
+const topicName = (genesisHash: string, topic: Topic): string => `/quorate/${genesisHash}/${topic}/1`
 
 export interface GossipOptions {
   swarm: Swarm

@@ -41,7 +41,7 @@ const SHRINK_TRIES_MAX = 200
 /** After so many failures the rest tells nothing new. */
 const FAILURES_MAX = 5
 
-export function emptySummary(): Summary {
+function emptySummary(): Summary {
   return { seeds: 0, events: 0, blocks: 0, views: {}, faults: {}, followed: {}, trace: '0'.repeat(16), failures: [] }
 }
 

@@ -1,6 +1,6 @@
 // What a checker found.
 
-export const RULES = [
+const RULES = [
   'agreement',
   'certifiable',
   'certificate',

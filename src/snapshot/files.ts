@@ -2,7 +2,7 @@
 //
 // A folder is written under another name, synced and renamed, so under its height it is whole. `checksums` tells a damaged file
 // before it is sent; what it is worth to the receiver the manifest says.
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from '../crypto/hash.ts'
 import { syncFolder, writeSynced } from '../synced.ts'
@@ -57,10 +57,6 @@ export async function openSnapshotWriter(directory: string): Promise<SnapshotWri
 export const readManifestFile = (directory: string): Promise<Buffer | undefined> => readIfThere(manifestFile(directory))
 export const readChunkFile = (directory: string, index: number): Promise<Buffer | undefined> =>
   readIfThere(chunkFile(directory, index))
-
-/** Bytes of a chunk's file; undefined where there is none. */
-export const chunkFileBytes = (directory: string, index: number): Promise<number | undefined> =>
-  stat(chunkFile(directory, index)).then(({ size }) => size, undefinedIfMissing)
 
 /** A whole snapshot, opened for those who ask for it. */
 export interface StoredSnapshot {

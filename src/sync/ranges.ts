@@ -23,7 +23,7 @@ export interface Answer {
 }
 
 /** Blocks ahead of the executor, fetched or asked for. */
-export const AHEAD_BLOCKS_MAX = 8 * FETCH_BLOCKS_MAX
+const AHEAD_BLOCKS_MAX = 8 * FETCH_BLOCKS_MAX
 /** A range that nobody answered in this time is asked of another peer as well. */
 export const LATE_MS = 1_000
 /** Peers asked for one range at once. */

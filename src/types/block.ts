@@ -36,7 +36,7 @@ export const headerCodec = struct('quorate/header/1', {
 })
 export type Header = ValueOf<typeof headerCodec>
 
-export const eventCodec = struct('', { contract: text(40), name: text(64), data: bytes(0, 64 * 1024) })
+const eventCodec = struct('', { contract: text(40), name: text(64), data: bytes(0, 64 * 1024) })
 export type ContractEvent = ValueOf<typeof eventCodec>
 
 /** The agreed outcome of one transaction. `code` is empty when ok; `message` is only ever a contract's own thrown text. */

@@ -34,14 +34,13 @@ export const effectAnswerCodec = struct('', {
   receipt: bytes(1, RECEIPT_BYTES_MAX),
   writes: list(struct('', { key: text(KEY_BYTES_MAX), value: optional(text(WRITES_BYTES_MAX)) }), WRITES_MAX),
 })
-export type TransactionEffect = ValueOf<typeof effectAnswerCodec>
 
 const NAME = text(512)
 const SHORT = text(512)
 const LINE = text(2_048)
 
 /** The first difference between this node's block at `height` and another one of the same batch. */
-export const differenceCodec = struct('', {
+const differenceCodec = struct('', {
   height: uint(),
   ours: hex(DIGEST_BYTES),
   theirs: hex(DIGEST_BYTES),

@@ -11,7 +11,7 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024
 export const blockRequestCodec = struct('quorate/blocks/1', { from: uint(), limit: uint(ANSWER_BLOCKS_MAX) })
 export type BlockRequest = ValueOf<typeof blockRequestCodec>
 
-export const certifiedBlockCodec = struct('', {
+const certifiedBlockCodec = struct('', {
   header: headerCodec,
   certificate: certificateCodec,
   batch: bytes(1, BATCH_BYTES_MAX),

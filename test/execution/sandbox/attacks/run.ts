@@ -1,6 +1,6 @@
 /** Runs one attack on a sandbox: its outcome, what it wrote and emitted, and what it wrote to its console. */
 import { createHash } from 'node:crypto'
-import { createSandbox, hashCode, type Outcome, type Sandbox } from '../../../../src/execution/sandbox/index.ts'
+import { hashCode, type Outcome, type Sandbox } from '../../../../src/execution/sandbox/index.ts'
 import type { ContractHost, NestedOutcome } from '../../../../src/execution/sandbox/types.ts'
 import { scriptOf, scriptRunning } from '../script.ts'
 import { ATTACK_GAS, type Attack } from './list.ts'
@@ -99,5 +99,3 @@ export function pinOf({ outcome, trace, log }: Ran) {
     'result' in outcome && outcome.result !== null && outcome.result.length > 80 ? hash(outcome.result) : undefined
   return { ...outcome, ...(result === undefined ? {} : { result }), asked: hash(trace), log: hash(JSON.stringify(log)) }
 }
-
-export const freshSandbox = (): Sandbox => createSandbox({ imageCacheBytes: 1 })
