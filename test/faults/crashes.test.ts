@@ -19,7 +19,7 @@ const CRASHES = LONG ? 20 : 3
 const SPREAD_MS = 300
 const PAUSE_MS = 10_000
 const OUTAGE_MS = LONG ? 60_000 : 15_000
-/** What the issue asks for; printed beside what was measured, since a busy machine may be slower. */
+/** What a change of primary should take; printed beside what was measured, since a busy machine may be slower. */
 const GOAL = `goal: below ${2 * BASE_TIMEOUT_MS}`
 /** Far above any of it: only a network that does not recover by itself is a failure here. */
 const RECOVERY_MS = 60_000
