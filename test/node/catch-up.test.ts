@@ -1,18 +1,23 @@
 // Catching up in one process: a validator that missed some hundred blocks, among an honest peer, a slow one and one that lies.
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { verify } from '../../src/crypto/signer.ts'
-import { engineHash } from '../../src/execution/engine-hash.ts'
-import { openHome } from '../../src/home/home.ts'
-import { type Ledger, openLedger } from '../../src/ledger/ledger.ts'
-import { createTransport, type Transport } from '../../src/network/transport.ts'
+import { openLedger } from '../../src/ledger/ledger.ts'
 import { answerBlockRequest } from '../../src/sync.ts'
 import { blockAnswerCodec } from '../../src/types/fetch.ts'
-import { toHex } from '../../src/types/hex.ts'
-import { messageCodec } from '../../src/types/message.ts'
 import { decode, encode } from '../../src/types/schema.ts'
-import { accountOf, alice, createNetwork, signed, statusOf, submit, type TestNetwork, until } from './network.ts'
+import { createImpostor, type Impostor } from './impostor.ts'
+import {
+  accountOf,
+  alice,
+  createNetwork,
+  homeOf,
+  metricOf,
+  signed,
+  statusOf,
+  submit,
+  type TestNetwork,
+  until,
+} from './network.ts'
 
 const BLOCKS = 300
 const [HONEST, LIAR, SLOW, BEHIND] = [0, 1, 2, 3] as const
@@ -21,47 +26,16 @@ const transfer = { contract: 'token', method: 'transfer', args: { to: accountOf(
 
 type Respond = (answer: Uint8Array) => Promise<Uint8Array>
 
-/** A validator's key and ledger behind a node that only claims its height and answers block requests, in its own way. */
-async function createImpostor(network: TestNetwork, index: number, respond: Respond) {
-  const home = await openHome(join(network.directory, `node-${index}`), {
-    environment: {},
-    context: { engineHash: engineHash() },
+/** Behind a validator's key and ledger. */
+const impostor = (network: TestNetwork, index: number, respond: Respond) =>
+  createImpostor(network, index, 'blocks', async ({ paths, genesisHash }) => {
+    const ledger = await openLedger({ directory: paths.ledger, genesisHash, tree: false })
+    return {
+      height: ledger.certifiedHeight(),
+      answer: async (payload) => respond(await answerBlockRequest(ledger, payload)),
+      close: ledger.close,
+    }
   })
-  const { genesisHash } = home
-  const ledger: Ledger = await openLedger({ directory: home.paths.ledger, genesisHash, tree: false })
-  const keys = new Set(home.genesis.validators.map(({ key }) => key))
-  const { listen, bootstrap } = home.config.p2p
-  const logger = { debug() {}, info() {}, warn() {} }
-  const transport: Transport = await createTransport({
-    genesisHash,
-    nodeKeySeed: home.nodeKeySeed,
-    listen,
-    bootstrap,
-    mdns: false,
-    identity: home.validatorKey,
-    verify,
-    isValidator: (key) => keys.has(key),
-    logger,
-  })
-  const h = ledger.certifiedHeight()
-  const status = encode(messageCodec, { type: 'status', epoch: 0, view: 0, active: true, h, lastExec: h })
-  const say = setInterval(() => transport.broadcast('consensus', status, 'all'), 200)
-  let asked = 0
-  transport.onRequest = async (_, payload) => {
-    asked++
-    return respond(await answerBlockRequest(ledger, payload))
-  }
-  await transport.start()
-  expect(keys.has(toHex(home.validatorKey.publicKey))).toBe(true)
-  return {
-    asked: () => asked,
-    async close() {
-      clearInterval(say)
-      await transport.stop()
-      await ledger.close()
-    },
-  }
-}
 
 /** Blocks as they are, but for one amount of money. */
 async function forge(answer: Uint8Array): Promise<Uint8Array> {
@@ -81,25 +55,15 @@ const lies: Record<string, { respond: Respond; isProof: boolean }> = {
   silence: { respond: () => new Promise(() => {}), isProof: false },
 }
 
-async function droppedBy(network: TestNetwork, index: number): Promise<number> {
-  const text = await (await fetch(network.url(index, '/metrics'))).text()
-  return Number(/^quorate_dropped_peers_total (\d+)/m.exec(text)![1])
-}
-
 describe('a validator that missed some hundred blocks', () => {
   let network: TestNetwork
   let nonce = 0
   let tip = 0
-  const impostors: { close(): Promise<void> }[] = []
+  const impostors: Impostor[] = []
 
   beforeAll(async () => {
     network = await createNetwork({ validators: 4, parameters: { blockTransactionsMax: 1, batchDelayMs: 1 } })
-    await Promise.all([HONEST, LIAR, SLOW].map((index) => network.start(index)))
-    await until(
-      'readiness',
-      () => fetch(network.url(HONEST, '/ready')),
-      (response) => response.status === 200,
-    )
+    await network.startReady(HONEST, LIAR, SLOW)
     const wires = Array.from({ length: BLOCKS }, () => signed(network, alice, nonce++, transfer))
     expect((await submit(network, HONEST, wires, '?wait=certified&timeout=60000')).status).toBe(200)
     tip = (await statusOf(network, HONEST)).certifiedHeight
@@ -126,9 +90,9 @@ describe('a validator that missed some hundred blocks', () => {
     async (name) => {
       const { respond, isProof } = lies[name]!
       await network.stop(BEHIND)
-      await rm(join(network.directory, `node-${BEHIND}`, 'data/ledger'), { recursive: true, force: true })
-      const liar = await createImpostor(network, LIAR, respond)
-      const slow = await createImpostor(network, SLOW, async (answer) => {
+      await rm(homeOf(network, BEHIND, 'data/ledger'), { recursive: true, force: true })
+      const liar = await impostor(network, LIAR, respond)
+      const slow = await impostor(network, SLOW, async (answer) => {
         await new Promise((resolve) => setTimeout(resolve, SLOW_MS))
         return answer
       })
@@ -142,7 +106,7 @@ describe('a validator that missed some hundred blocks', () => {
       const expected = await statusOf(network, HONEST)
       expect([reached.blockHash, reached.stateRoot]).toEqual([expected.blockHash, expected.stateRoot])
       expect(liar.asked()).toBeGreaterThan(0)
-      expect((await droppedBy(network, BEHIND)) > 0).toBe(isProof)
+      expect((await metricOf(network, BEHIND, 'quorate_dropped_peers_total')) > 0).toBe(isProof)
     },
     40_000,
   )

@@ -1,23 +1,20 @@
 // Joining by a snapshot, in one process: a validator that missed more than two snapshot intervals, among honest peers and one that lies.
 import { existsSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { verify } from '../../src/crypto/signer.ts'
-import { engineHash } from '../../src/execution/engine-hash.ts'
-import { openHome } from '../../src/home/home.ts'
-import { createTransport } from '../../src/network/transport.ts'
 import { openSnapshot, snapshotFolder } from '../../src/snapshot/files.ts'
 import { createShelf } from '../../src/snapshot/shelf.ts'
 import { type SnapshotRequest, snapshotRequestCodec } from '../../src/types/fetch.ts'
-import { messageCodec } from '../../src/types/message.ts'
 import { decode, encode } from '../../src/types/schema.ts'
 import { type Chunk, chunkCodec } from '../../src/types/snapshot.ts'
+import { createImpostor, type Impostor } from './impostor.ts'
 import {
   accountOf,
   alice,
   createNetwork,
   getJson,
+  homeOf,
+  metricOf,
   signed,
   statusOf,
   submit,
@@ -33,8 +30,6 @@ const transfer = (to: string) => ({
   method: 'transfer',
   args: { to: accountOf(to).address, amount: '1' },
 })
-const homeOf = (network: TestNetwork, index: number, ...path: string[]) =>
-  join(network.directory, `node-${index}`, ...path)
 
 type Lie = (answer: Uint8Array, request: SnapshotRequest) => Uint8Array | Promise<Uint8Array>
 const onChunks =
@@ -53,64 +48,31 @@ const lies: Record<string, Lie> = {
   },
 }
 
-/** A validator's key and snapshots behind a node that only claims its height and answers requests for snapshots, in its own way. */
-async function createImpostor(network: TestNetwork, index: number, height: number, lie: Lie) {
-  const home = await openHome(homeOf(network, index), { environment: {}, context: { engineHash: engineHash() } })
-  const keys = new Set(home.genesis.validators.map(({ key }) => key))
-  const { listen, bootstrap } = home.config.p2p
-  const transport = await createTransport({
-    genesisHash: home.genesisHash,
-    nodeKeySeed: home.nodeKeySeed,
-    listen,
-    bootstrap,
-    mdns: false,
-    identity: home.validatorKey,
-    verify,
-    isValidator: (key) => keys.has(key),
-    logger: { debug() {}, info() {}, warn() {} },
+/** Behind the liar's key and snapshots. */
+const liar = (network: TestNetwork, height: number, lie: Lie) =>
+  createImpostor(network, LIAR, 'snapshots', async ({ paths }) => {
+    const shelf = createShelf({ root: paths.snapshots, kept: 2, onDropped() {}, now: () => 0 })
+    await shelf.refresh()
+    return {
+      height,
+      async answer(payload) {
+        const request = decode(snapshotRequestCodec, payload)
+        return lie(await shelf.answer(request), request)
+      },
+    }
   })
-  const shelf = createShelf({ root: home.paths.snapshots, kept: 2, onDropped() {}, now: () => 0 })
-  await shelf.refresh()
-  const status = encode(messageCodec, { type: 'status', epoch: 0, view: 0, active: true, h: height, lastExec: height })
-  const say = setInterval(() => transport.broadcast('consensus', status, 'all'), 200)
-  let asked = 0
-  transport.onRequest = async (_, payload, kind) => {
-    if (kind === 'blocks') throw new Error('it has no blocks to give')
-    asked++
-    const request = decode(snapshotRequestCodec, payload)
-    return lie(await shelf.answer(request), request)
-  }
-  await transport.start()
-  return {
-    asked: () => asked,
-    async close() {
-      clearInterval(say)
-      await transport.stop()
-    },
-  }
-}
-
-async function metricOf(network: TestNetwork, index: number, name: string): Promise<number> {
-  const text = await (await fetch(network.url(index, '/metrics'))).text()
-  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1])
-}
 
 describe('a validator that missed several snapshot intervals', () => {
   let network: TestNetwork
   let nonce = 0
   let tip = 0
-  let impostor: { asked(): number; close(): Promise<void> } | undefined
+  let impostor: Impostor | undefined
 
   beforeAll(async () => {
     const parameters = { blockTransactionsMax: 1, batchDelayMs: 1, windowBlocks: 16, snapshotIntervalBlocks: INTERVAL }
     // Enough for several chunks, so that every peer is asked for some.
     network = await createNetwork({ validators: 4, parameters, largeContracts: 10 })
-    await Promise.all([FIRST, SECOND, LIAR].map((index) => network.start(index)))
-    await until(
-      'readiness',
-      () => fetch(network.url(FIRST, '/ready')),
-      (response) => response.status === 200,
-    )
+    await network.startReady(FIRST, SECOND, LIAR)
     const wires = Array.from({ length: BLOCKS }, (_, n) => signed(network, alice, nonce++, transfer(`heir ${n}`)))
     expect((await submit(network, FIRST, wires, '?wait=certified&timeout=60000')).status).toBe(200)
     tip = (await statusOf(network, FIRST)).certifiedHeight
@@ -147,7 +109,7 @@ describe('a validator that missed several snapshot intervals', () => {
       await network.stop(BEHIND)
       await rm(homeOf(network, BEHIND, 'data/ledger'), { recursive: true, force: true })
       await rm(homeOf(network, BEHIND, 'data/snapshots'), { recursive: true, force: true })
-      impostor = await createImpostor(network, LIAR, tip, lies[name]!)
+      impostor = await liar(network, tip, lies[name]!)
       await network.start(BEHIND)
       const reached = await until(
         'the tip',

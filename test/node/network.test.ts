@@ -47,12 +47,7 @@ describe('four validators', () => {
 
   beforeAll(async () => {
     network = await createNetwork({ validators: 4, observers: 1 })
-    await Promise.all(network.nodes.map((_, index) => network.start(index)))
-    await until(
-      'readiness',
-      () => fetch(network.url(0, '/ready')),
-      (response) => response.status === 200,
-    )
+    await network.startReady()
   }, 60_000)
   afterAll(async () => {
     await network?.close()

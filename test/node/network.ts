@@ -34,6 +34,8 @@ export interface TestNetwork {
   readonly fatal: unknown[]
   /** `environment` overrides settings, as QUORATE_* variables do. */
   start(index: number, environment?: Record<string, string>): Promise<Node>
+  /** Starts these nodes, all unless told, and waits until the first of them is ready. */
+  startReady(...indexes: number[]): Promise<void>
   stop(index: number): Promise<void>
   url(index: number, path: string): string
   close(): Promise<void>
@@ -107,6 +109,15 @@ export async function createNetwork(options: {
       nodes[index] = node
       return node
     },
+    async startReady(...indexes) {
+      const all = indexes.length === 0 ? [...nodes.keys()] : indexes
+      await Promise.all(all.map((index) => network.start(index)))
+      await until(
+        'readiness',
+        () => fetch(network.url(all[0]!, '/ready')),
+        (response) => response.status === 200,
+      )
+    },
     async stop(index) {
       await nodes[index]?.stop()
       nodes[index] = undefined
@@ -119,6 +130,9 @@ export async function createNetwork(options: {
   }
   return network
 }
+
+export const homeOf = (network: TestNetwork, index: number, ...path: string[]): string =>
+  join(network.directory, `node-${index}`, ...path)
 
 /** A signed transaction in wire form. */
 export function signed(
@@ -162,6 +176,11 @@ export async function submit(
     body: JSON.stringify(body),
   })
   return { status: response.status, body: (await response.json()) as { [key: string]: unknown } }
+}
+
+export async function metricOf(network: TestNetwork, index: number, name: string): Promise<number> {
+  const text = await (await fetch(network.url(index, '/metrics'))).text()
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1])
 }
 
 /** Asks again until the answer suits, at most `timeoutMs`. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleContract } from '../../src/contract/bundle.ts'
 import { createCli } from '../cli/support.ts'
-import { alice, createNetwork, getJson, signed, submit, type TestNetwork, until } from './network.ts'
+import { alice, createNetwork, getJson, signed, submit, type TestNetwork } from './network.ts'
 
 const SOURCE = `import { assert, contract } from 'quorate/contract'
 
@@ -53,12 +53,7 @@ const replay = (id: string, ...more: string[]) => cli('tx', 'replay', id, ...mor
 
 beforeAll(async () => {
   network = await createNetwork({ validators: 1, settings: { 'ledger.historyBlocks': 8 } })
-  await network.start(0)
-  await until(
-    'readiness',
-    () => fetch(network.url(0, '/ready')),
-    (response) => response.status === 200,
-  )
+  await network.startReady()
   cli = createCli({ QUORATE_NODE: network.url(0, ''), QUORATE_KEYSTORE: join(network.directory, 'keystore') })
   source = join(network.directory, 'sums.ts')
   await writeFile(source, SOURCE)

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { fromHex } from '../../src/crypto/hex.ts'
 import { verifyStatePath } from '../../src/crypto/state-proof.ts'
-import { accountOf, alice, createNetwork, getJson, signed, submit, type TestNetwork, until } from './network.ts'
+import { accountOf, alice, createNetwork, getJson, signed, submit, type TestNetwork } from './network.ts'
 
 interface StateDocument {
   key: string
@@ -25,12 +25,7 @@ let nonce = 0
 
 beforeAll(async () => {
   network = await createNetwork({ validators: 1, settings: { 'ledger.historyBlocks': HISTORY } })
-  await network.start(0)
-  await until(
-    'readiness',
-    () => fetch(network.url(0, '/ready')),
-    (response) => response.status === 200,
-  )
+  await network.startReady()
 }, 60_000)
 afterAll(() => network.close())
 
