@@ -7,7 +7,7 @@ import { base64, certificateJson, headerJson } from './json.ts'
 import type { EpochLinkView, StatePath, StoredBlock } from './port.ts'
 
 /** A block's header and who signed it; null for genesis, which nobody has to sign. */
-function signedHeader({ header, certificate }: CertifiedHeader) {
+export function signedHeader({ header, certificate }: CertifiedHeader) {
   return {
     header: headerJson(header),
     certificate: certificate === undefined ? null : certificateJson(certificate),

@@ -2,7 +2,7 @@
 //
 // A folder is written under another name, synced and renamed, so under its height it is whole. `checksums` tells a damaged file
 // before it is sent; what it is worth to the receiver the manifest says.
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from '../crypto/hash.ts'
 import { syncFolder, writeSynced } from '../synced.ts'

@@ -22,6 +22,11 @@ const UNMADE = /^(LOCK|LOG|LOG\.old|MANIFEST-000001|\d+\.dbtmp)$/
 export const TABLE = /^(\d+)\.(?:ldb|sst)$/
 export const JOURNAL = /^(\d+)\.log$/
 
+/** True where there is no store yet, or one that was never written to. */
+export async function isUnmade(directory: string): Promise<boolean> {
+  return (await namesIn(directory)).every((name) => UNMADE.test(name))
+}
+
 export interface FilesOptions {
   /** The blocks of batches and receipts too. */
   isThorough?: boolean
