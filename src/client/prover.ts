@@ -6,6 +6,7 @@ import { ClientError } from '../light/error.ts'
 import { type ProvenRange, verifyEventRange } from '../light/events.ts'
 import type { TrustedEpoch } from '../light/genesis.ts'
 import type { VerifySignature } from '../light/header.ts'
+import { provenMembers } from '../light/members.ts'
 import { type ProvenState, verifyState } from '../light/state.ts'
 import { type ProvenTransaction, verifyTransaction } from '../light/transaction.ts'
 import { bundleOf } from './bundle.ts'
@@ -13,7 +14,7 @@ import type { Endpoint } from './endpoints.ts'
 import type { Epochs } from './epochs.ts'
 import type { Nodes, Query } from './nodes.ts'
 
-/** An answer as the node gave it, and what it proves. */
+/** An answer of a node, and what it proves. */
 export interface Checked<T> {
   document: unknown
   proven: T & { trust: TrustedEpoch }
@@ -61,7 +62,14 @@ export function createProver({
       return { document, proven: { ...proven, trust } }
     }
 
-  const checkTransaction = (id: string) => checking((document, trust) => verifyTransaction(document, id, trust, verify))
+  function checkTransaction(id: string) {
+    const check = checking((document, trust) => verifyTransaction(document, id, trust, verify))
+    return async (answer: unknown) => {
+      const { document, proven } = await check(answer)
+      // It is handed on as proven: whatever else the node put in is left out.
+      return { document: provenMembers(document, 'transaction'), proven }
+    }
+  }
 
   const checkRange = (range: { from: number; to?: number }) =>
     checking((document, trust) => verifyEventRange(document, range, trust, verify))

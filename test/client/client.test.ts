@@ -338,6 +338,17 @@ describe('reads', () => {
     }
   })
 
+  test('of transactions have nothing in them that nothing proves', async () => {
+    const client = await open()
+    const { id } = await client.send(keyOf(5), 'token', 'transfer', call)
+    const document = chain.document(id)
+    const padded = { ...document, note: 'paid twice', proof: { ...document.proof, note: 1 } }
+    for (const node of [first, second])
+      node.misdeed = ({ path }) =>
+        path.startsWith('/v1/transactions/') ? { status: 200, document: padded } : undefined
+    expect(await client.transaction(id)).toEqual(JSON.parse(JSON.stringify(document)))
+  })
+
   test('that would be proven are not ended by what one node says', async () => {
     const client = await open()
     const { id } = await client.send(keyOf(5), 'token', 'transfer', call)
