@@ -10,7 +10,7 @@ const ASK_MS = 250
 const TIMEOUT_MS = 30_000
 
 /** What comes of asking where no node of this home listens. */
-const STRANGER_CODES: ReadonlySet<string> = new Set(['UNREACHABLE', 'UNAUTHORIZED', 'NOT_FOUND', 'BAD_ANSWER'])
+const STRANGER_CODES: ReadonlySet<string> = new Set(['UNREACHABLE', 'NOT_FOUND', 'BAD_ANSWER'])
 
 function unknown({ ledger, control }: HomePaths, cause?: unknown): CliError {
   const mend = 'wait until that command is done, or restart the node with this version'

@@ -44,7 +44,6 @@ describe('asking the node for a backup', () => {
   })
 
   it.each([
-    ['refuses the secret', 401, '{"code":"UNAUTHORIZED","message":"no"}'],
     ['knows no backups', 404, '{"code":"NOT_FOUND","message":"no"}'],
     ['answers otherwise', 202, '{}'],
     ['answers with a list', 202, '[]'],
@@ -55,8 +54,11 @@ describe('asking the node for a backup', () => {
     await expect(ask()).rejects.toMatchObject(unknown(/control\.json/))
   })
 
-  it('passes on what the node itself refuses', async () => {
-    await answering(409, '{"code":"BUSY","message":"A backup is being made already."}')
-    await expect(ask()).rejects.toMatchObject({ code: 'BUSY' })
+  it.each([
+    [409, 'BUSY'],
+    [401, 'UNAUTHORIZED'],
+  ])('passes on what a node refuses: %d %s', async (status, code) => {
+    await answering(status, JSON.stringify({ code, message: 'no' }))
+    await expect(ask()).rejects.toMatchObject({ code })
   })
 })
