@@ -55,7 +55,8 @@ export function restore(state: State, uncertified: UncertifiedBlock[], records: 
  * the disk before the records that rest on them.
  */
 function setAside(state: State, records: readonly LogRecord[]): void {
-  if (!state.voting) return
+  // A diverged replica keeps them too, for the day on which its ledger is put aside: a rewrite of the log must not drop them.
+  if (!state.voting && !state.diverged) return
   const { windowBlocks } = state.epoch.parameters
   const own = records.filter(({ epoch }) => epoch === state.epoch.epoch)
   const floor = Math.max(0, ...own.map((record) => (record.type === 'floor' ? record.height : 0)))
