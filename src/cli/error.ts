@@ -42,9 +42,10 @@ const UNREACHABLE_MEND = 'start one with `quorate devnet` or `quorate start`, or
 /** One line: the thing, the reason, the mend, and the stable code at its end. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(String(error))
-  const { code, path, message } = error as NodeJS.ErrnoException
+  const { code, path, message, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
   const reason = code === undefined ? undefined : SYSTEM_REASONS[code]
-  if (reason !== undefined) return oneLine(`${path ?? message}: ${reason} (${code})`)
+  const place = address === undefined ? message : `${address}:${port}`
+  if (reason !== undefined) return oneLine(`${path ?? place}: ${reason} (${code})`)
   if (code === 'UNREACHABLE') return oneLine(`${message}: ${UNREACHABLE_MEND} (${code})`)
   return oneLine(typeof code === 'string' && !message.includes(`(${code})`) ? `${message} (${code})` : message)
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { describeError } from '../../src/cli/error.ts'
 import { VERSION } from '../../src/version.ts'
 import { createCli, withFolder } from './support.ts'
 
@@ -75,6 +76,12 @@ describe('failure exits with 1 and one line that names the thing, the reason and
     expect(err).toMatch(ONE_LINE)
     expect(err).toMatch(reason)
     expect([exitCode, out]).toEqual([1, ''])
+  })
+
+  test('names the address that is taken', () => {
+    const taken = { code: 'EADDRINUSE', address: '127.0.0.1', port: 4600 }
+    const error = Object.assign(new Error('listen EADDRINUSE: address already in use 127.0.0.1:4600'), taken)
+    expect(describeError(error)).toMatch(/^127\.0\.0\.1:4600: the address is in use: .*another port \(EADDRINUSE\)$/)
   })
 
   test('is one line also where there are several faults', () =>
