@@ -7,6 +7,7 @@ import { readLog } from '../ledger/consensus-frames.ts'
 import type { Fault } from '../ledger/fault.ts'
 import { openLedger } from '../ledger/ledger.ts'
 import { checkFolder } from '../ledger/opening.ts'
+import { repairFolders } from '../ledger/repair-folders.ts'
 import type { Genesis } from '../types/epoch.ts'
 import { toHex } from '../types/hex.ts'
 import type { Config } from './config.ts'
@@ -172,7 +173,11 @@ async function examinePermissions(paths: HomePaths, found: Collector): Promise<v
 async function examineLedger(paths: HomePaths, genesisHash: string | undefined, found: Collector): Promise<boolean> {
   const files = await readdir(paths.ledger).catch((): string[] => [])
   if (files.length === 0) {
-    found.ok('ledger', 'there is none yet; the node makes it and fetches the blocks')
+    const isRepaired = await isThere(repairFolders(paths.ledger).built)
+    const next = isRepaired
+      ? 'a repair of it lacks its last step, which the next start does'
+      : 'there is none yet; the node makes it and fetches the blocks'
+    found.ok('ledger', next)
     return false
   }
   if (genesisHash === undefined) {
@@ -187,13 +192,14 @@ async function examineLedger(paths: HomePaths, genesisHash: string | undefined, 
     found.skip('ledger', 'a node runs on this home and has it open')
     return true
   }
+  const here = (mend: string) => mend.replaceAll('--home DIR', `--home ${paths.home}`)
   for (const { code, thing, reason, mend } of faults) {
-    const mendHere = mend.replaceAll('--home DIR', `--home ${paths.home}`)
-    found.fault('ledger', { code, about: paths.ledger, reason: `${thing}: ${reason}`, mend: mendHere })
+    found.fault('ledger', { code, about: paths.ledger, reason: `${thing}: ${reason}`, mend: here(mend) })
   }
   if (faults.length > 0) return false
   const divergence = await findDivergence(paths.ledger, genesisHash)
-  if (divergence !== undefined) found.fault('ledger', { about: paths.ledger, ...divergence })
+  if (divergence !== undefined)
+    found.fault('ledger', { about: paths.ledger, ...divergence, mend: here(divergence.mend) })
   else
     found.ok(
       'ledger',
@@ -215,7 +221,7 @@ async function findDivergence(directory: string, genesisHash: string) {
 }
 
 const DIVERGED =
-  "keep the folder as evidence; compare this node's version and machine with the others'; with the software that they run, move the ledger folder aside and start the node: it fetches the blocks and executes them again"
+  "keep the folder as evidence; compare this node's version and machine with the others'; with the software that they run, set it aside by `quorate ledger repair --home DIR --from-peers-only` and start the node: it fetches the blocks and executes them again"
 
 interface LogExpectation {
   known: boolean

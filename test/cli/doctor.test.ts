@@ -1,7 +1,7 @@
 // `quorate doctor`: what follows from nodes' answers, and everything that can be wrong with a home, found without touching it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { PeerView, StatusView } from '../../src/api/port.ts'
@@ -282,6 +282,16 @@ describe('a home', () => {
       await rm(consensusLog)
       await createConsensusLog(consensusLog, new Uint8Array(32).fill(9))
       expect(await codesOf(home)).toEqual(['LOG_FOREIGN'])
+    }))
+
+  test('with a repair that lacks its last step is told so', () =>
+    withHome(async (home, genesisHash) => {
+      const { ledger } = homePaths(home)
+      await (await openLedger({ directory: ledger, genesisHash, tree: false })).close()
+      await mkdir(`${ledger}-repair`)
+      await rename(ledger, join(`${ledger}-repair`, 'built'))
+      const { json } = await doctor(home)
+      expect(JSON.stringify(json)).toContain('a repair of it lacks its last step, which the next start does')
     }))
 
   test('with a ledger that is damaged or of another network is told so', () =>
