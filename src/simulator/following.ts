@@ -21,6 +21,8 @@ export interface FollowChecks {
   onDiverged(node: number): void
   /** Blocks of its ledger are gone. */
   onLost(node: number): void
+  /** Its ledger is behind what its log has promised or dropped. */
+  isBehind(node: number): boolean
 }
 
 export function createFollowChecks({ windowBlocks, ledgers, report }: FollowChecksOptions): FollowChecks {
@@ -38,6 +40,7 @@ export function createFollowChecks({ windowBlocks, ledgers, report }: FollowChec
   }
 
   return {
+    isBehind: (node) => ledgers[node]!.certifiedHeight < knowsFrom[node]!,
     onDurable(node, records, keeping) {
       // A rewrite drops what is certified.
       if (keeping === 'rewritten') knowsFrom[node] = Math.max(knowsFrom[node]!, ledgers[node]!.certifiedHeight)

@@ -81,7 +81,9 @@ export function createVoteChecks(options: VoteChecksOptions): VoteChecks {
   function onVote(node: number, vote: SlotVote, state: Readonly<State>): void {
     const { view, seq, digest } = vote.body
     checkDomain(node, vote, state, seq)
-    checkDurable(node, vote)
+    // A node that follows gets back what it once said and has dropped since, and may hand it on.
+    const isOld = following.isBehind(node) && said[node]!.get(`${vote.type} ${slotKey(view, seq)}`) === digest
+    if (!isOld) checkDurable(node, vote)
     const again = vote.type === 'commit' ? undefined : fixed[node]!.get(view)?.get(seq)
     if (again !== undefined && again !== digest && seq > ledgers[node]!.certifiedHeight)
       report('certificate', node, `${vote.type} (${view}, ${seq}) for ${short(digest)}, NEW-VIEW fixes ${short(again)}`)
